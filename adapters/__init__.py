@@ -1,0 +1,1 @@
+"""Everything that touches the world: Kubernetes, NATS, HTTP, the terminal, the clock."""

@@ -1,0 +1,65 @@
+"""Every literal name of the LeaderWorkerSet contract, and the few strings computed from names.
+
+These strings are the public interface shared with the reference controller (spec sections 1.5, 2.6, 3.2-3.4):
+changing one restarts pods or orphans objects.
+"""
+
+import hashlib
+import re
+from typing import Final, NamedTuple
+
+GROUP: Final = "leaderworkerset.x-k8s.io"
+VERSION: Final = "v1"
+API_VERSION: Final = f"{GROUP}/{VERSION}"
+KIND: Final = "LeaderWorkerSet"
+PLURAL: Final = "leaderworkersets"
+
+FIELD_MANAGER: Final = "lws"
+
+PREFIX: Final = "leaderworkerset.sigs.k8s.io/"
+
+# Labels
+SET_NAME: Final = f"{PREFIX}name"
+WORKER_INDEX: Final = f"{PREFIX}worker-index"
+GROUP_INDEX: Final = f"{PREFIX}group-index"
+GROUP_KEY: Final = f"{PREFIX}group-key"
+SUBGROUP_INDEX: Final = f"{PREFIX}subgroup-index"
+SUBGROUP_KEY: Final = f"{PREFIX}subgroup-key"
+REVISION_KEY: Final = f"{PREFIX}template-revision-hash"
+
+# Annotations
+SIZE: Final = f"{PREFIX}size"
+REPLICAS: Final = f"{PREFIX}replicas"
+LEADER_NAME: Final = f"{PREFIX}leader-name"
+EXCLUSIVE_TOPOLOGY: Final = f"{PREFIX}exclusive-topology"
+SUBGROUP_EXCLUSIVE_TOPOLOGY: Final = f"{PREFIX}subgroup-exclusive-topology"
+SUBGROUP_SIZE: Final = f"{PREFIX}subgroup-size"
+SUBGROUP_POLICY_TYPE: Final = f"{PREFIX}subgroup-policy-type"
+SUBDOMAIN_POLICY: Final = f"{PREFIX}subdomainPolicy"
+LEADER_REQUESTS_TPUS: Final = f"{PREFIX}leader-requests-tpus"
+RECREATE_GROUP_AFTER_START: Final = f"{PREFIX}experimental-recreate-group-after-start"
+LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
+
+_ORDINAL = re.compile(r"(.*)-([0-9]+)$", re.DOTALL)
+_INT32_MAX = 2**31 - 1
+
+
+class PodOrdinal(NamedTuple):
+    """A pod name taken apart: ``parent`` is empty and ``ordinal`` -1 where there is none."""
+
+    parent: str
+    ordinal: int
+
+
+def pod_ordinal(pod_name: str) -> PodOrdinal:
+    """Split ``<parent>-<ordinal>`` greedily (spec 3.1). Digits beyond int32 keep the parent, with ordinal -1."""
+    found = _ORDINAL.match(pod_name)
+    if found is None:
+        return PodOrdinal("", -1)
+    ordinal = int(found.group(2))
+    return PodOrdinal(found.group(1), ordinal if ordinal <= _INT32_MAX else -1)
+
+
+def topology_group_key(first: str, second: str) -> str:
+    """SHA-1 (lower-case hex) of ``first/second``: the value of the group and subgroup key labels (spec 3.3, 3.4)."""
+    return hashlib.sha1(f"{first}/{second}".encode(), usedforsecurity=False).hexdigest()
