@@ -1,0 +1,132 @@
+"""What the machine wants done: small, idempotent imperatives that carry all they need, and their preconditions.
+
+A command names the object it is about by ``target`` (kind and name; a command is always about an object in its set's
+namespace). At most one command per target is in flight. The executor turns commands into API calls and reports one
+outcome for each; timers are no API calls and have none, their firing is the outcome.
+"""
+
+import msgspec
+
+
+class Command(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Common to all."""
+
+
+class CreateControllerRevision(Command, frozen=True, tag="CreateControllerRevision"):
+    """POST a ControllerRevision (spec 2.5). One of the same name, owner and data counts as created."""
+
+    name: str
+    manifest: msgspec.Raw
+
+
+class ApplyLeaderStatefulSet(Command, frozen=True, tag="ApplyLeaderStatefulSet"):
+    """Server-side apply of the leader StatefulSet with field manager ``lws``, forced (spec 2.2).
+
+    Before the first apply of a set the executor reads the object: one that another controller owns is not touched,
+    the outcome is a failure with reason ``Foreign`` (spec D33).
+    """
+
+    name: str
+    owner_uid: str
+    """The set's uid: the only controller owner that an existing StatefulSet may have."""
+    uid: str = ""
+    """The uid that the existing StatefulSet must have; empty: there should be none."""
+    manifest: msgspec.Raw
+
+
+class CreateWorkerStatefulSet(Command, frozen=True, tag="CreateWorkerStatefulSet"):
+    """POST the worker StatefulSet of one group (spec 2.3). One with the same owner uid counts as created."""
+
+    name: str
+    owner_uid: str
+    """uid of the leader pod."""
+    manifest: msgspec.Raw
+
+
+class CreateService(Command, frozen=True, tag="CreateService"):
+    """POST a headless Service (spec 2.7). One with the same owner uid counts as created."""
+
+    name: str
+    owner_uid: str
+    manifest: msgspec.Raw
+
+
+class DeleteLeaderPod(Command, frozen=True, tag="DeleteLeaderPod"):
+    """DELETE the leader pod of a group in foreground, with its uid as precondition (spec 4.7).
+
+    Gone already, or replaced by another uid: the outcome is a failure with reason ``NotFound`` or ``Conflict``.
+    """
+
+    name: str
+    uid: str
+
+
+class DeleteControllerRevision(Command, frozen=True, tag="DeleteControllerRevision"):
+    """DELETE a revision that no group uses any more, with its uid as precondition (spec 2.5, truncation)."""
+
+    name: str
+    uid: str
+
+
+class UpdateSetStatus(Command, frozen=True, tag="UpdateSetStatus"):
+    """Replace the set's status (subresource), provided that the set still has this uid."""
+
+    name: str
+    uid: str
+    status: msgspec.Raw
+
+
+class RecordEvent(Command, frozen=True, tag="RecordEvent"):
+    """POST an ``events.k8s.io/v1`` Event about the set (spec 1.7). Its name derives from the command's id."""
+
+    type: str
+    """``Normal`` or ``Warning``."""
+    reason: str
+    action: str
+    note: str
+    regarding_uid: str
+    related_kind: str = ""
+    """``Pod`` or ``ControllerRevision``; empty: nothing is related."""
+    related_name: str = ""
+    related_uid: str = ""
+
+
+class SetTimer(Command, frozen=True, tag="SetTimer"):
+    """Have ``TimerFired`` recorded at a time. A timer of the same name is replaced."""
+
+    timer: str
+    fire_at_ms: int
+
+
+def target(command: Command) -> str:
+    """The object that a command is about, as ``<kind>/<name>``. Events of one set do not wait for each other."""
+    match command:
+        case CreateControllerRevision() | DeleteControllerRevision():
+            return f"revision/{command.name}"
+        case ApplyLeaderStatefulSet() | CreateWorkerStatefulSet():
+            return f"statefulset/{command.name}"
+        case CreateService():
+            return f"service/{command.name}"
+        case DeleteLeaderPod():
+            return f"pod/{command.name}"
+        case UpdateSetStatus():
+            return f"setstatus/{command.name}"
+        case RecordEvent():
+            return f"event/{command.reason}/{command.related_name}"
+        case SetTimer():
+            return f"timer/{command.timer}"
+        case _:
+            raise TypeError(f"not a command: {command!r}")
+
+
+AnyCommand = (
+    CreateControllerRevision
+    | ApplyLeaderStatefulSet
+    | CreateWorkerStatefulSet
+    | CreateService
+    | DeleteLeaderPod
+    | DeleteControllerRevision
+    | UpdateSetStatus
+    | RecordEvent
+    | SetTimer
+)

@@ -1,0 +1,118 @@
+"""Decisions: what one event led to, as one message of the DECISIONS stream.
+
+A decision holds its cause's sequence, the machine's version, the commands and the lifecycle facts, so that it is
+written whole or not at all. State is a function of the events *and the recorded decisions*: a restarted controller,
+also one of a newer version, goes on from what was decided, and ``verify`` recomputes it to compare.
+"""
+
+from typing import Final
+
+import msgspec
+
+from lws_events.commands import AnyCommand, RecordEvent
+
+MACHINE_VERSION: Final = "1"
+"""Raised by any change that makes the machine decide differently on some journal."""
+
+
+class Issued(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A command with its identity, and the Kubernetes Event to be posted once it has succeeded."""
+
+    id: str
+    """``<epoch>-<sequence of the cause>-<index>``: the same for the same decision, whoever makes it, however often."""
+    command: AnyCommand
+    announce: RecordEvent | None = None
+
+
+class GroupChanged(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="GroupChanged"):
+    """A group moved from one state of its life to another (see ``lifecycle``)."""
+
+    group: str
+    before: str
+    after: str
+    because: str = ""
+
+
+class GroupRecreationStarted(
+    msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="GroupRecreationStarted"
+):
+    """A failure of one pod ends its whole group: the leader is to be deleted, and everything with it (spec 4.7)."""
+
+    group: str
+    leader: str
+    leader_uid: str
+    failed_pod: str
+    failed_uid: str
+    failure: str
+    """In words: ``container restarted``, ``deleted``, ``failed (Evicted)``."""
+
+
+class FailureLeftAlone(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="FailureLeftAlone"):
+    """A pod failed or vanished, and the group goes on as it is: the reason is part of the record."""
+
+    group: str
+    pod: str
+    failure: str
+    because: str
+
+
+class RecreationEnded(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="RecreationEnded"):
+    """The leader that was to be deleted is gone, or turned out to be gone already."""
+
+    group: str
+    leader_uid: str
+
+
+class ConditionChanged(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="ConditionChanged"):
+    """A condition of the set became True or False (spec 1.6)."""
+
+    condition: str
+    status: str
+
+
+class ObjectLeftAlone(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="ObjectLeftAlone"):
+    """An object of the expected name belongs to somebody else, or is on its way out: nothing is done about it."""
+
+    kind: str
+    name: str
+    because: str
+
+
+LifecycleFact = (
+    GroupChanged
+    | GroupRecreationStarted
+    | FailureLeftAlone
+    | RecreationEnded
+    | ConditionChanged
+    | ObjectLeftAlone
+)
+
+
+class Decision(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """The body of one message of the DECISIONS stream."""
+
+    epoch: str
+    cause: int
+    """Sequence in the EVENTS stream of the event that led to this."""
+    machine: str = MACHINE_VERSION
+    commands: tuple[Issued, ...] = ()
+    facts: tuple[LifecycleFact, ...] = ()
+
+    @property
+    def message_id(self) -> str:
+        """Identity in the DECISIONS stream: one decision for one event."""
+        return f"{self.epoch}-{self.cause}"
+
+
+_ENCODER: Final = msgspec.json.Encoder()
+_DECODER: Final = msgspec.json.Decoder(Decision)
+
+
+def encode(decision: Decision) -> bytes:
+    """One JSON object, without white space."""
+    return _ENCODER.encode(decision)
+
+
+def decode(data: bytes) -> Decision:
+    """Read a body. Raises ``msgspec.DecodeError`` for anything else."""
+    return _DECODER.decode(data)

@@ -1,0 +1,117 @@
+"""Subjects of the journal: an address for every object, so that a reader can follow one set.
+
+``lws.events.<cluster>.<partition>.<namespace>.<set>.<kind>.<object>`` for events,
+``lws.decisions.<cluster>.<partition>.<namespace>.<set>`` for decisions. Names of objects may hold dots, which
+separate tokens: they are written as ``%2E`` (and ``%`` as ``%25``). The last message of an observation's subject is
+the last known state of that object.
+"""
+
+import hashlib
+from typing import Final, NamedTuple
+
+PARTITIONS: Final = 64
+"""Number of partitions of hash version 1. More than any number of instances that will share one cluster."""
+
+PARTITION_HASH_VERSION: Final = 1
+"""Recorded with the streams: two instances that hash differently must not share a journal."""
+
+EVENTS: Final = "lws.events"
+DECISIONS: Final = "lws.decisions"
+
+# Kinds of object in the last but one token.
+SET: Final = "set"
+SET_STATUS: Final = "setstatus"
+STATEFULSET: Final = "statefulset"
+POD: Final = "pod"
+SERVICE: Final = "service"
+REVISION: Final = "revision"
+OUTCOME: Final = "outcome"
+TIMER: Final = "timer"
+REQUEST: Final = "request"
+
+_EVENT_TOKENS: Final = 8
+_DECISION_TOKENS: Final = 6
+
+
+class SetName(NamedTuple):
+    """A LeaderWorkerSet within one cluster."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class Address(NamedTuple):
+    """A subject taken apart. ``kind`` and ``name`` are empty in a decision's subject."""
+
+    cluster: str
+    partition: int
+    set_name: SetName
+    kind: str
+    name: str
+
+
+def encode_token(text: str) -> str:
+    """Make one subject token of any text."""
+    encoded = text.replace("%", "%25").replace(".", "%2E").replace(" ", "%20")
+    return encoded.replace("*", "%2A").replace(">", "%3E") or "%"
+
+
+def decode_token(token: str) -> str:
+    """The inverse of ``encode_token``."""
+    if token == "%":
+        return ""
+    for code, character in (("%20", " "), ("%2A", "*"), ("%3E", ">"), ("%2E", "."), ("%25", "%")):
+        token = token.replace(code, character)
+    return token
+
+
+def partition(set_name: SetName) -> int:
+    """Stable partition of a set: the first eight bytes of SHA-256 of ``namespace/name``, modulo ``PARTITIONS``."""
+    digest = hashlib.sha256(str(set_name).encode()).digest()
+    return int.from_bytes(digest[:8], "big") % PARTITIONS
+
+
+def event_subject(cluster: str, set_name: SetName, kind: str, name: str) -> str:
+    """Where events about one object of a set are published."""
+    return f"{EVENTS}.{_set_tokens(cluster, set_name)}.{kind}.{encode_token(name)}"
+
+
+def decision_subject(cluster: str, set_name: SetName) -> str:
+    """Where decisions about a set are published."""
+    return f"{DECISIONS}.{_set_tokens(cluster, set_name)}"
+
+
+def epoch_subject(cluster: str) -> str:
+    """Where the beginning of an epoch is recorded; it is about no set."""
+    return f"{EVENTS}.{encode_token(cluster)}.epoch"
+
+
+def observations_filter(cluster: str, kind: str) -> str:
+    """Subject filter for the last known states of all objects of a kind in a cluster."""
+    return f"{EVENTS}.{encode_token(cluster)}.*.*.*.{kind}.*"
+
+
+def set_filter(cluster: str, set_name: SetName) -> str:
+    """Subject filter for everything recorded about one set."""
+    return f"{EVENTS}.{_set_tokens(cluster, set_name)}.>"
+
+
+def parse(subject: str) -> Address | None:
+    """Take an event's or decision's subject apart; None for one that is about no set."""
+    tokens = subject.split(".")
+    if len(tokens) not in (_EVENT_TOKENS, _DECISION_TOKENS):
+        return None
+    cluster, partition_token, namespace, name = tokens[2:6]
+    if not partition_token.isdigit():
+        return None
+    kind, object_name = (tokens[6], decode_token(tokens[7])) if len(tokens) == _EVENT_TOKENS else ("", "")
+    set_name = SetName(decode_token(namespace), decode_token(name))
+    return Address(decode_token(cluster), int(partition_token), set_name, kind, object_name)
+
+
+def _set_tokens(cluster: str, set_name: SetName) -> str:
+    name_tokens = f"{encode_token(set_name.namespace)}.{encode_token(set_name.name)}"
+    return f"{encode_token(cluster)}.{partition(set_name)}.{name_tokens}"
