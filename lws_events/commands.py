@@ -12,14 +12,18 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Common to all."""
 
 
-class CreateControllerRevision(Command, frozen=True, tag="CreateControllerRevision"):
+class CreateControllerRevision(
+    Command, frozen=True, omit_defaults=True, kw_only=True, tag="CreateControllerRevision"
+):
     """POST a ControllerRevision (spec 2.5). One of the same name, owner and data counts as created."""
 
     name: str
     manifest: msgspec.Raw
 
 
-class ApplyLeaderStatefulSet(Command, frozen=True, tag="ApplyLeaderStatefulSet"):
+class ApplyLeaderStatefulSet(
+    Command, frozen=True, omit_defaults=True, kw_only=True, tag="ApplyLeaderStatefulSet"
+):
     """Server-side apply of the leader StatefulSet with field manager ``lws``, forced (spec 2.2).
 
     Before the first apply of a set the executor reads the object: one that another controller owns is not touched,
@@ -34,7 +38,9 @@ class ApplyLeaderStatefulSet(Command, frozen=True, tag="ApplyLeaderStatefulSet")
     manifest: msgspec.Raw
 
 
-class CreateWorkerStatefulSet(Command, frozen=True, tag="CreateWorkerStatefulSet"):
+class CreateWorkerStatefulSet(
+    Command, frozen=True, omit_defaults=True, kw_only=True, tag="CreateWorkerStatefulSet"
+):
     """POST the worker StatefulSet of one group (spec 2.3). One with the same owner uid counts as created."""
 
     name: str
@@ -43,7 +49,7 @@ class CreateWorkerStatefulSet(Command, frozen=True, tag="CreateWorkerStatefulSet
     manifest: msgspec.Raw
 
 
-class CreateService(Command, frozen=True, tag="CreateService"):
+class CreateService(Command, frozen=True, omit_defaults=True, kw_only=True, tag="CreateService"):
     """POST a headless Service (spec 2.7). One with the same owner uid counts as created."""
 
     name: str
@@ -51,7 +57,7 @@ class CreateService(Command, frozen=True, tag="CreateService"):
     manifest: msgspec.Raw
 
 
-class DeleteLeaderPod(Command, frozen=True, tag="DeleteLeaderPod"):
+class DeleteLeaderPod(Command, frozen=True, omit_defaults=True, kw_only=True, tag="DeleteLeaderPod"):
     """DELETE the leader pod of a group in foreground, with its uid as precondition (spec 4.7).
 
     Gone already, or replaced by another uid: the outcome is a failure with reason ``NotFound`` or ``Conflict``.
@@ -61,14 +67,16 @@ class DeleteLeaderPod(Command, frozen=True, tag="DeleteLeaderPod"):
     uid: str
 
 
-class DeleteControllerRevision(Command, frozen=True, tag="DeleteControllerRevision"):
+class DeleteControllerRevision(
+    Command, frozen=True, omit_defaults=True, kw_only=True, tag="DeleteControllerRevision"
+):
     """DELETE a revision that no group uses any more, with its uid as precondition (spec 2.5, truncation)."""
 
     name: str
     uid: str
 
 
-class UpdateSetStatus(Command, frozen=True, tag="UpdateSetStatus"):
+class UpdateSetStatus(Command, frozen=True, omit_defaults=True, kw_only=True, tag="UpdateSetStatus"):
     """Replace the set's status (subresource), provided that the set still has this uid."""
 
     name: str
@@ -76,7 +84,7 @@ class UpdateSetStatus(Command, frozen=True, tag="UpdateSetStatus"):
     status: msgspec.Raw
 
 
-class RecordEvent(Command, frozen=True, tag="RecordEvent"):
+class RecordEvent(Command, frozen=True, omit_defaults=True, kw_only=True, tag="RecordEvent"):
     """POST an ``events.k8s.io/v1`` Event about the set (spec 1.7). Its name derives from the command's id."""
 
     type: str
@@ -91,7 +99,7 @@ class RecordEvent(Command, frozen=True, tag="RecordEvent"):
     related_uid: str = ""
 
 
-class SetTimer(Command, frozen=True, tag="SetTimer"):
+class SetTimer(Command, frozen=True, omit_defaults=True, kw_only=True, tag="SetTimer"):
     """Have ``TimerFired`` recorded at a time. A timer of the same name is replaced."""
 
     timer: str

@@ -32,7 +32,7 @@ class Owner(msgspec.Struct, frozen=True, omit_defaults=True):
     uid: str
 
 
-class SetObserved(View, frozen=True, tag="SetObserved"):
+class SetObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="SetObserved"):
     """A LeaderWorkerSet's metadata and spec. Its status is a fact of its own (``SetStatusObserved``)."""
 
     generation: int
@@ -42,13 +42,13 @@ class SetObserved(View, frozen=True, tag="SetObserved"):
     spec: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class SetStatusObserved(View, frozen=True, tag="SetStatusObserved"):
+class SetStatusObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="SetStatusObserved"):
     """A LeaderWorkerSet's ``status`` as raw JSON."""
 
     status: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class StatefulSetObserved(View, frozen=True, tag="StatefulSetObserved"):
+class StatefulSetObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="StatefulSetObserved"):
     """A leader or worker StatefulSet (which of them: its owner's kind), without its template."""
 
     generation: int
@@ -75,7 +75,7 @@ class ContainerExit(msgspec.Struct, frozen=True, omit_defaults=True):
     """For example ``OOMKilled``, ``Error``, ``Completed``."""
 
 
-class PodObserved(View, frozen=True, tag="PodObserved"):
+class PodObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="PodObserved"):
     """A leader or worker pod."""
 
     labels: dict[str, str] = {}
@@ -98,7 +98,7 @@ class PodObserved(View, frozen=True, tag="PodObserved"):
     requests_tpus: bool = False
 
 
-class ServiceObserved(View, frozen=True, tag="ServiceObserved"):
+class ServiceObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="ServiceObserved"):
     """A Service that carries the set's name label, or has the name of a set."""
 
     owner: Owner | None = None
@@ -106,7 +106,7 @@ class ServiceObserved(View, frozen=True, tag="ServiceObserved"):
     selector: dict[str, str] = {}
 
 
-class RevisionObserved(View, frozen=True, tag="RevisionObserved"):
+class RevisionObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="RevisionObserved"):
     """A ControllerRevision of a set."""
 
     key: str
@@ -127,26 +127,26 @@ class Deleted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """True where nobody saw the deletion: a listing no longer had the object, or had another of its name."""
 
 
-class SetDeleted(Deleted, frozen=True, tag="SetDeleted"):
+class SetDeleted(Deleted, frozen=True, omit_defaults=True, kw_only=True, tag="SetDeleted"):
     """A LeaderWorkerSet is gone."""
 
 
-class StatefulSetDeleted(Deleted, frozen=True, tag="StatefulSetDeleted"):
+class StatefulSetDeleted(Deleted, frozen=True, omit_defaults=True, kw_only=True, tag="StatefulSetDeleted"):
     """A leader or worker StatefulSet is gone."""
 
 
-class PodDeleted(Deleted, frozen=True, tag="PodDeleted"):
+class PodDeleted(Deleted, frozen=True, omit_defaults=True, kw_only=True, tag="PodDeleted"):
     """A pod is gone. Its last exit, where the deletion brought one, is the cause that a person looks for."""
 
     last_exit: ContainerExit | None = None
     reason: str = ""
 
 
-class ServiceDeleted(Deleted, frozen=True, tag="ServiceDeleted"):
+class ServiceDeleted(Deleted, frozen=True, omit_defaults=True, kw_only=True, tag="ServiceDeleted"):
     """A Service is gone."""
 
 
-class RevisionDeleted(Deleted, frozen=True, tag="RevisionDeleted"):
+class RevisionDeleted(Deleted, frozen=True, omit_defaults=True, kw_only=True, tag="RevisionDeleted"):
     """A ControllerRevision is gone."""
 
 
