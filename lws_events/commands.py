@@ -12,18 +12,14 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Common to all."""
 
 
-class CreateControllerRevision(
-    Command, frozen=True, omit_defaults=True, kw_only=True, tag="CreateControllerRevision"
-):
+class CreateControllerRevision(Command, frozen=True, omit_defaults=True, kw_only=True, tag="CreateControllerRevision"):
     """POST a ControllerRevision (spec 2.5). One of the same name, owner and data counts as created."""
 
     name: str
     manifest: msgspec.Raw
 
 
-class ApplyLeaderStatefulSet(
-    Command, frozen=True, omit_defaults=True, kw_only=True, tag="ApplyLeaderStatefulSet"
-):
+class ApplyLeaderStatefulSet(Command, frozen=True, omit_defaults=True, kw_only=True, tag="ApplyLeaderStatefulSet"):
     """Server-side apply of the leader StatefulSet with field manager ``lws``, forced (spec 2.2).
 
     Before the first apply of a set the executor reads the object: one that another controller owns is not touched,
@@ -38,9 +34,7 @@ class ApplyLeaderStatefulSet(
     manifest: msgspec.Raw
 
 
-class CreateWorkerStatefulSet(
-    Command, frozen=True, omit_defaults=True, kw_only=True, tag="CreateWorkerStatefulSet"
-):
+class CreateWorkerStatefulSet(Command, frozen=True, omit_defaults=True, kw_only=True, tag="CreateWorkerStatefulSet"):
     """POST the worker StatefulSet of one group (spec 2.3). One with the same owner uid counts as created."""
 
     name: str
@@ -49,7 +43,7 @@ class CreateWorkerStatefulSet(
     manifest: msgspec.Raw
 
 
-class CreateService(Command, frozen=True, omit_defaults=True, kw_only=True, tag="CreateService"):
+class CreateService(Command, frozen=True, omit_defaults=True, kw_only=True, tag_field="command", tag="CreateService"):
     """POST a headless Service (spec 2.7). One with the same owner uid counts as created."""
 
     name: str
@@ -57,7 +51,9 @@ class CreateService(Command, frozen=True, omit_defaults=True, kw_only=True, tag=
     manifest: msgspec.Raw
 
 
-class DeleteLeaderPod(Command, frozen=True, omit_defaults=True, kw_only=True, tag="DeleteLeaderPod"):
+class DeleteLeaderPod(
+    Command, frozen=True, omit_defaults=True, kw_only=True, tag_field="command", tag="DeleteLeaderPod"
+):
     """DELETE the leader pod of a group in foreground, with its uid as precondition (spec 4.7).
 
     Gone already, or replaced by another uid: the outcome is a failure with reason ``NotFound`` or ``Conflict``.
@@ -67,16 +63,16 @@ class DeleteLeaderPod(Command, frozen=True, omit_defaults=True, kw_only=True, ta
     uid: str
 
 
-class DeleteControllerRevision(
-    Command, frozen=True, omit_defaults=True, kw_only=True, tag="DeleteControllerRevision"
-):
+class DeleteControllerRevision(Command, frozen=True, omit_defaults=True, kw_only=True, tag="DeleteControllerRevision"):
     """DELETE a revision that no group uses any more, with its uid as precondition (spec 2.5, truncation)."""
 
     name: str
     uid: str
 
 
-class UpdateSetStatus(Command, frozen=True, omit_defaults=True, kw_only=True, tag="UpdateSetStatus"):
+class UpdateSetStatus(
+    Command, frozen=True, omit_defaults=True, kw_only=True, tag_field="command", tag="UpdateSetStatus"
+):
     """Replace the set's status (subresource), provided that the set still has this uid."""
 
     name: str
@@ -84,7 +80,7 @@ class UpdateSetStatus(Command, frozen=True, omit_defaults=True, kw_only=True, ta
     status: msgspec.Raw
 
 
-class RecordEvent(Command, frozen=True, omit_defaults=True, kw_only=True, tag="RecordEvent"):
+class RecordEvent(Command, frozen=True, omit_defaults=True, kw_only=True, tag_field="command", tag="RecordEvent"):
     """POST an ``events.k8s.io/v1`` Event about the set (spec 1.7). Its name derives from the command's id."""
 
     type: str
@@ -99,7 +95,7 @@ class RecordEvent(Command, frozen=True, omit_defaults=True, kw_only=True, tag="R
     related_uid: str = ""
 
 
-class SetTimer(Command, frozen=True, omit_defaults=True, kw_only=True, tag="SetTimer"):
+class SetTimer(Command, frozen=True, omit_defaults=True, kw_only=True, tag_field="command", tag="SetTimer"):
     """Have ``TimerFired`` recorded at a time. A timer of the same name is replaced."""
 
     timer: str

@@ -79,12 +79,7 @@ class ObjectLeftAlone(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=T
 
 
 LifecycleFact = (
-    GroupChanged
-    | GroupRecreationStarted
-    | FailureLeftAlone
-    | RecreationEnded
-    | ConditionChanged
-    | ObjectLeftAlone
+    GroupChanged | GroupRecreationStarted | FailureLeftAlone | RecreationEnded | ConditionChanged | ObjectLeftAlone
 )
 
 

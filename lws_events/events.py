@@ -180,9 +180,7 @@ class TimerFired(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, 
     timer: str
 
 
-class SpecChangeRequested(
-    msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="SpecChangeRequested"
-):
+class SpecChangeRequested(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="SpecChangeRequested"):
     """A user's change of a set passed admission. Kept for the audit; the machine decides nothing by it."""
 
     user: str
