@@ -8,7 +8,7 @@ outcome for each; timers are no API calls and have none, their firing is the out
 import msgspec
 
 
-class Command(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Command(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="command"):
     """Common to all."""
 
 
@@ -43,7 +43,7 @@ class CreateWorkerStatefulSet(Command, frozen=True, omit_defaults=True, kw_only=
     manifest: msgspec.Raw
 
 
-class CreateService(Command, frozen=True, omit_defaults=True, kw_only=True, tag_field="command", tag="CreateService"):
+class CreateService(Command, frozen=True, omit_defaults=True, kw_only=True, tag="CreateService"):
     """POST a headless Service (spec 2.7). One with the same owner uid counts as created."""
 
     name: str
@@ -51,9 +51,7 @@ class CreateService(Command, frozen=True, omit_defaults=True, kw_only=True, tag_
     manifest: msgspec.Raw
 
 
-class DeleteLeaderPod(
-    Command, frozen=True, omit_defaults=True, kw_only=True, tag_field="command", tag="DeleteLeaderPod"
-):
+class DeleteLeaderPod(Command, frozen=True, omit_defaults=True, kw_only=True, tag="DeleteLeaderPod"):
     """DELETE the leader pod of a group in foreground, with its uid as precondition (spec 4.7).
 
     Gone already, or replaced by another uid: the outcome is a failure with reason ``NotFound`` or ``Conflict``.
@@ -70,9 +68,7 @@ class DeleteControllerRevision(Command, frozen=True, omit_defaults=True, kw_only
     uid: str
 
 
-class UpdateSetStatus(
-    Command, frozen=True, omit_defaults=True, kw_only=True, tag_field="command", tag="UpdateSetStatus"
-):
+class UpdateSetStatus(Command, frozen=True, omit_defaults=True, kw_only=True, tag="UpdateSetStatus"):
     """Replace the set's status (subresource), provided that the set still has this uid."""
 
     name: str
@@ -80,7 +76,7 @@ class UpdateSetStatus(
     status: msgspec.Raw
 
 
-class RecordEvent(Command, frozen=True, omit_defaults=True, kw_only=True, tag_field="command", tag="RecordEvent"):
+class RecordEvent(Command, frozen=True, omit_defaults=True, kw_only=True, tag="RecordEvent"):
     """POST an ``events.k8s.io/v1`` Event about the set (spec 1.7). Its name derives from the command's id."""
 
     type: str
@@ -95,7 +91,7 @@ class RecordEvent(Command, frozen=True, omit_defaults=True, kw_only=True, tag_fi
     related_uid: str = ""
 
 
-class SetTimer(Command, frozen=True, omit_defaults=True, kw_only=True, tag_field="command", tag="SetTimer"):
+class SetTimer(Command, frozen=True, omit_defaults=True, kw_only=True, tag="SetTimer"):
     """Have ``TimerFired`` recorded at a time. A timer of the same name is replaced."""
 
     timer: str

@@ -89,7 +89,7 @@ class Decision(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     epoch: str
     cause: int
     """Sequence in the EVENTS stream of the event that led to this."""
-    machine: str = MACHINE_VERSION
+    machine: str
     commands: tuple[Issued, ...] = ()
     facts: tuple[LifecycleFact, ...] = ()
 

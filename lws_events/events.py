@@ -12,8 +12,6 @@ from typing import Final
 
 import msgspec
 
-SCHEMA: Final = 1
-
 
 class View(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What every observation carries. ``uid`` and ``resource_version`` order two views of one object name."""
@@ -219,7 +217,8 @@ class Envelope(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     at_ms: int
     """When the fact was recorded: milliseconds since the Unix epoch, by the recorder's clock."""
     fact: Fact
-    schema: int = SCHEMA
+    schema: int = 1
+    """Version of the shape. The default stays 1 for ever: bodies written before there was another have none."""
 
 
 _ENCODER: Final = msgspec.json.Encoder()
