@@ -1,0 +1,1 @@
+"""The NATS JetStream adapter of the journal, and the embedded server."""
