@@ -1,0 +1,3 @@
+"""Fixtures shared by all kinds of tests."""
+
+pytest_plugins = ("tests.controlplane.fixtures",)
