@@ -20,6 +20,7 @@ from lws_events.objects.metadata import JSON, owned_by_set
 _TEMPLATE: Final = "leaderWorkerTemplate"
 _NETWORK: Final = "networkConfig"
 _REPLACE: Final = {"$patch": "replace"}
+_PARTS: Final = {_TEMPLATE: LEADER_WORKER_TEMPLATE, _NETWORK: NETWORK_CONFIG}
 
 _FNV_OFFSET: Final = 2166136261
 _FNV_PRIME: Final = 16777619
@@ -74,16 +75,17 @@ def restore(spec: Mapping[str, Any], data: bytes) -> JSON:
     """The live ``spec`` with the template and network parts that ``data`` holds, read as the reference reads them.
 
     A part missing in the data keeps its live value, a part that is null is removed (the template then is an empty
-    one). Raises ``CanonicalError`` where the data is malformed or does not fit the model.
+    one), and a live set without network configuration keeps none (see ``strategic_merge``). Raises
+    ``CanonicalError`` where the data is malformed or does not fit the model.
     """
-    stored = _stored_parts(data)
+    live = {_TEMPLATE: typed(spec.get(_TEMPLATE), LEADER_WORKER_TEMPLATE)}
+    if spec.get(_NETWORK) is not None:
+        live[_NETWORK] = typed(spec[_NETWORK], NETWORK_CONFIG)
+    parts = merged(live, _stored_parts(data), _PARTS)
     restored = {name: value for name, value in spec.items() if name not in (_TEMPLATE, _NETWORK)}
-    restored[_TEMPLATE] = _restored_part(spec, stored, _TEMPLATE, LEADER_WORKER_TEMPLATE) or typed(
-        None, LEADER_WORKER_TEMPLATE
-    )
-    network = _restored_part(spec, stored, _NETWORK, NETWORK_CONFIG)
-    if network is not None:
-        restored[_NETWORK] = network
+    restored[_TEMPLATE] = typed_restored(parts.get(_TEMPLATE), LEADER_WORKER_TEMPLATE)
+    if parts.get(_NETWORK) is not None:
+        restored[_NETWORK] = typed_restored(parts[_NETWORK], NETWORK_CONFIG)
     return restored
 
 
@@ -166,17 +168,3 @@ def _stored_parts(data: bytes) -> Any:
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON value")
-
-
-def _restored_part(spec: Mapping[str, Any], stored: Mapping[str, Any], name: str, root: str) -> Any:
-    """One part of the spec after the merge and the typed read; None where it is removed or absent."""
-    live, patch = spec.get(name), stored.get(name)
-    if name in stored and patch is None:
-        return None
-    if name not in stored:
-        value = live
-    elif isinstance(patch, dict) and patch.get("$patch") == "replace":
-        value = patch
-    else:
-        value = merged(None if live is None else typed(live, root), patch, root)
-    return None if value is None else typed_restored(value, root)

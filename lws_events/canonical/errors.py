@@ -8,7 +8,7 @@ CanonicalError
 
 
 class CanonicalError(ValueError):
-    """An object has no canonical form. The schema of the API server keeps such objects out; hand-made ones may exist."""
+    """An object has no canonical form. The schema of the API server keeps such objects out."""
 
 
 class QuantityError(CanonicalError):

@@ -1,9 +1,10 @@
 """Strategic merge of stored revision data into a live object (spec 9.1.7).
 
-Data written by a controller carries ``$patch: replace`` in both of its parts and is simply put in place. Hand-made
-data without the marker merges deeply: lists by the model's merge key where its strategy says so, other lists are
-replaced. Directives that only patches from clients use (element order, retained keys, deletion of primitives) are
-not interpreted; the typed read that follows drops them as unknown members.
+Data written by a controller carries ``$patch: replace`` in both of its parts: they take the place of the live ones.
+A directive for something that the live object lacks does nothing, so a live set without ``networkConfig`` keeps none
+(recorded behaviour). Hand-made data without the marker merges deeply: lists by the model's merge key where its
+strategy says so, other lists are replaced. Directives that only patches from clients use (element order, retained
+keys, deletion of primitives) are not interpreted; the typed read that follows drops them as unknown members.
 """
 
 from collections.abc import Mapping
@@ -20,12 +21,14 @@ Fields = Mapping[str, Mapping[str, Any]]
 _NO_FIELDS: Final[Fields] = {}
 
 
-def merged(original: Any, patch: Any, root: str) -> Any:
-    """``patch`` merged into ``original``, an object of the model's type ``root``. Neither is changed.
+def merged(original: dict[str, Any], patch: dict[str, Any], members: Mapping[str, str]) -> dict[str, Any]:
+    """``patch`` merged into ``original``; neither is changed. ``members`` names the model's type of each member.
 
     Raises ``RevisionDataError`` for a directive nobody knows, or a list item without its merge key.
     """
-    return _merge(original, patch, _fields(model()["roots"][root]))
+    fields = {name: {"type": {"struct": model()["roots"][root]}} for name, root in members.items()}
+    result: dict[str, Any] = _merge(original, patch, fields)
+    return result
 
 
 def _fields(struct: str) -> Fields:
@@ -39,21 +42,17 @@ def _inner_fields(kind: Any) -> Fields:
     return _fields(kind["struct"]) if isinstance(kind, Mapping) and "struct" in kind else _NO_FIELDS
 
 
-def _merge(original: Any, patch: Any, fields: Fields) -> Any:
-    if not isinstance(patch, dict):
-        return patch
+def _merge(original: dict[str, Any], patch: dict[str, Any], fields: Fields) -> dict[str, Any]:
     if _DIRECTIVE in patch:
         return _directed(patch)
-    if not isinstance(original, dict):
-        return _without_directives(patch)
     result = dict(original)
     for name, change in patch.items():
         if change is None:
             result.pop(name, None)
-        elif name not in result:
-            result[name] = _without_directives(change)
-        else:
+        elif name in result:
             result[name] = _merge_member(result[name], change, fields.get(name, _NO_FIELDS))
+        elif not _is_directed(change):
+            result[name] = _without_directives(change)
     return result
 
 
@@ -119,9 +118,13 @@ def _merge_primitives(original: list[Any], patch: list[Any]) -> list[Any]:
 
 
 def _without_directives(value: Any) -> Any:
-    """A part that the live object lacks: list items that only say what to do with others vanish."""
+    """A part that the live object lacks: what a directive stands in vanishes, there is nothing it could apply to."""
     if isinstance(value, dict):
-        return {name: _without_directives(member) for name, member in value.items() if name != _DIRECTIVE}
+        return {name: _without_directives(member) for name, member in value.items() if not _is_directed(member)}
     if isinstance(value, list):
-        return [_without_directives(item) for item in value if not (isinstance(item, dict) and _DIRECTIVE in item)]
+        return [_without_directives(item) for item in value if not _is_directed(item)]
     return value
+
+
+def _is_directed(value: Any) -> bool:
+    return isinstance(value, dict) and _DIRECTIVE in value

@@ -153,13 +153,12 @@ def _list(member: Convert) -> Convert:
             return None
         if type(value) is not list:
             raise mismatch(value, "a list")
-        index = 0
-        printed = []
+        printed: list[Any] = []
         try:
-            for index, item in enumerate(value):
+            for item in value:
                 printed.append(member(item))
         except TypedPassageError as error:
-            raise error.within(f"[{index}]") from None
+            raise error.within(f"[{len(printed)}]") from None
         return printed
 
     return convert

@@ -1,0 +1,58 @@
+"""Volume claim templates of the StatefulSets (spec 2.4)."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from lws_events.canonical.quantity import canonical_quantity
+from lws_events.canonical.typed import CLAIM, typed
+from lws_events.objects.metadata import JSON
+from lws_events.objects.templates import applied_metadata, without_empty_lists
+
+
+def effective_claims(templates: Iterable[Mapping[str, Any]] | None, *, namespace: str) -> list[JSON]:
+    """The part of each claim that the reference copies: name, access modes, class, mode and resources.
+
+    Raises ``QuantityError`` for an unreadable amount of storage.
+    """
+    return [_effective(template, namespace) for template in templates or ()]
+
+
+def full_claims(templates: Iterable[Mapping[str, Any]] | None, *, namespace: str) -> list[JSON]:
+    """Whole claims, with labels, selector, data source and all, but the status: for StatefulSets that are new (D11).
+
+    Raises ``TypedPassageError`` for a claim that does not fit the model.
+    """
+    return [_full(template, namespace) for template in templates or ()]
+
+
+def _effective(template: Mapping[str, Any], namespace: str) -> JSON:
+    metadata, wanted = template.get("metadata") or {}, template.get("spec") or {}
+    spec: JSON = {}
+    if wanted.get("accessModes"):
+        spec["accessModes"] = list(wanted["accessModes"])
+    for name in ("storageClassName", "volumeMode"):
+        if wanted.get(name) is not None:
+            spec[name] = wanted[name]
+    resources = wanted.get("resources") or {}
+    amounts = {
+        side: {name: canonical_quantity(amount) for name, amount in resources[side].items()}
+        for side in ("requests", "limits")
+        if resources.get(side) is not None
+    }
+    if amounts:
+        spec["resources"] = amounts
+    return _claim({"name": metadata.get("name") or "", "namespace": namespace}, spec)
+
+
+def _full(template: Mapping[str, Any], namespace: str) -> JSON:
+    printed: JSON = without_empty_lists(typed(template, CLAIM))
+    return _claim({**applied_metadata(printed["metadata"]), "namespace": namespace}, printed["spec"])
+
+
+def _claim(metadata: JSON, spec: JSON) -> JSON:
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
+
+
+def claim_retention(policy: Mapping[str, Any]) -> JSON:
+    """The StatefulSet's ``persistentVolumeClaimRetentionPolicy``: both halves, an absent one as empty text."""
+    return {half: policy.get(half) or "" for half in ("whenDeleted", "whenScaled")}
