@@ -1,0 +1,208 @@
+"""Why a group was recreated: the causal chain from the failed pod to the group that is ready again, with elapsed times.
+
+Each link is an event or a decision of the journal, so that every sentence can be looked up. It follows recreations that
+the controller decided; a leader that somebody else deleted takes its group along by ownership and has no chain here.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from lws_events.commands import DeleteLeaderPod, target
+from lws_events.decisions import Decision, GroupRecreationStarted
+from lws_events.events import CommandFailed, CommandSucceeded, Outcome, PodDeleted, PodObserved
+from lws_events.machine.state import is_older
+from lws_events.names import SIZE
+from lws_events.subjects import SetName
+from projections.explain import explain_command, explain_exit, explain_fact, explain_failure
+from projections.groups import group_of_object, group_of_target, group_token
+from projections.journal import RecordedEvent, Step, about
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """One cause or effect. ``elapsed_ms`` counts from the failure."""
+
+    sequence: int
+    """In the EVENTS stream; for the decision, of its cause."""
+    at_ms: int
+    elapsed_ms: int
+    what: str
+
+
+class Recreation(msgspec.Struct, frozen=True, kw_only=True):
+    """One recreation of a group, complete or as far as the journal goes."""
+
+    group: str
+    leader: str
+    failed_pod: str
+    failure: str
+    complete: bool
+    """True once all pods of the new group were ready."""
+    links: tuple[Link, ...]
+
+    @property
+    def elapsed_ms(self) -> int:
+        """From the failure to the last link."""
+        return self.links[-1].elapsed_ms
+
+
+class _Open:
+    """A recreation that is still going on."""
+
+    def __init__(self, started: GroupRecreationStarted, group: str, failure: RecordedEvent) -> None:
+        self.started = started
+        self.group = group
+        self.command_id = ""
+        self.new_leader_uid = ""
+        self.began_ms = failure.envelope.at_ms
+        self.links: list[Link] = []
+
+    def link(self, event: RecordedEvent, what: str) -> None:
+        at_ms = event.envelope.at_ms
+        elapsed_ms = at_ms - self.began_ms
+        self.links.append(Link(sequence=event.sequence, at_ms=at_ms, elapsed_ms=elapsed_ms, what=what))
+
+    def result(self, *, complete: bool) -> Recreation:
+        return Recreation(
+            group=self.group,
+            leader=self.started.leader,
+            failed_pod=self.started.failed_pod,
+            failure=self.started.failure,
+            complete=complete,
+            links=tuple(self.links),
+        )
+
+
+class Recreations:
+    """Fold of one set: ``add`` gives the recreations that a step completed, ``unfinished`` the others."""
+
+    def __init__(self, set_name: SetName, *, group: str | None = None) -> None:
+        self._set = set_name
+        self._group = None if group is None else group_token(set_name, group)
+        self._pods: dict[str, dict[str, PodObserved]] = {}
+        self._open: dict[str, _Open] = {}
+
+    def add(self, step: Step) -> list[Recreation]:
+        """Read one step, which must be about this set."""
+        before = self._failed_view(step)
+        finished = self._of_event(step.event)
+        if step.decision is not None:
+            finished += self._of_decision(step.event, step.decision, before)
+        return [one for one in finished if self._group is None or one.group == self._group]
+
+    def unfinished(self) -> list[Recreation]:
+        """Those whose new group is not ready yet, in the order in which they began."""
+        going_on = [one.result(complete=False) for one in self._open.values()]
+        return [one for one in going_on if self._group is None or one.group == self._group]
+
+    def _failed_view(self, step: Step) -> PodObserved | None:
+        """The last observation of the pod whose failure this step decides about; it knows the node."""
+        if step.decision is None:
+            return None
+        for fact in step.decision.facts:
+            if isinstance(fact, GroupRecreationStarted):
+                return self._pods.get(group_token(self._set, fact.group), {}).get(fact.failed_pod)
+        return None
+
+    def _of_event(self, event: RecordedEvent) -> list[Recreation]:
+        fact = event.envelope.fact
+        address = event.address
+        assert address is not None, f"{event.subject} is about no set"
+        match fact:
+            case PodObserved():
+                group = group_of_object(self._set, address.name)
+                pods = self._pods.setdefault(group, {})
+                if address.name in pods and is_older(fact, pods[address.name]):
+                    return []
+                pods[address.name] = fact
+                return self._of_pod(event, fact, group, address.name)
+            case PodDeleted():
+                group = group_of_object(self._set, address.name)
+                pods = self._pods.get(group, {})
+                if address.name in pods and pods[address.name].uid == fact.uid:
+                    del pods[address.name]
+                    return self._of_gone(event, fact, group)
+            case CommandSucceeded() | CommandFailed():
+                self._of_outcome(event, fact)
+        return []
+
+    def _of_pod(self, event: RecordedEvent, pod: PodObserved, group: str, name: str) -> list[Recreation]:
+        going_on = self._open.get(group)
+        if going_on is None:
+            return []
+        if name == going_on.started.leader and pod.uid != going_on.started.leader_uid and not going_on.new_leader_uid:
+            going_on.new_leader_uid = pod.uid
+            going_on.link(event, f"new leader pod {name} was created (uid {pod.uid})")
+        if not going_on.new_leader_uid or not self._ready(group, going_on):
+            return []
+        going_on.link(event, f"group {group} is ready: all {len(self._pods[group])} pods are")
+        del self._open[group]
+        return [going_on.result(complete=True)]
+
+    def _of_gone(self, event: RecordedEvent, fact: PodDeleted, group: str) -> list[Recreation]:
+        going_on = self._open.get(group)
+        if going_on is None or fact.uid != going_on.started.leader_uid:
+            return []
+        going_on.link(event, explain_fact(fact, going_on.started.leader))
+        return []
+
+    def _of_outcome(self, event: RecordedEvent, outcome: Outcome) -> None:
+        going_on = self._open.get(group_of_target(self._set, outcome.target))
+        if going_on is not None and going_on.command_id == outcome.command_id:
+            accepted = "the API server accepted the deletion"
+            failed = f"it failed, {explain_failure(outcome)}" if isinstance(outcome, CommandFailed) else ""
+            going_on.link(event, failed or accepted)
+
+    def _of_decision(
+        self, event: RecordedEvent, decision: Decision, failed_view: PodObserved | None
+    ) -> list[Recreation]:
+        interrupted: list[Recreation] = []
+        for fact in decision.facts:
+            if not isinstance(fact, GroupRecreationStarted):
+                continue
+            group = group_token(self._set, fact.group)
+            before = self._open.pop(group, None)
+            if before is not None:
+                interrupted.append(before.result(complete=False))
+            going_on = self._open[group] = _Open(fact, group, event)
+            going_on.link(event, _failure(event, fact, failed_view))
+            decided = f"decided by version {decision.machine}: group {group} is recreated as a whole ({fact.failure})"
+            going_on.link(event, decided)
+        for issued in decision.commands:
+            command = issued.command
+            going = self._open.get(group_of_target(self._set, target(command)))
+            if going is not None and isinstance(command, DeleteLeaderPod) and command.uid == going.started.leader_uid:
+                going.command_id = issued.id
+                going.link(event, f"command {issued.id}: {explain_command(command)}")
+        return interrupted
+
+    def _ready(self, group: str, going_on: _Open) -> bool:
+        """All pods of the new group are there and ready. The leader's annotation says how many there are."""
+        pods = self._pods[group]
+        leader = pods.get(going_on.started.leader)
+        if leader is None or leader.uid != going_on.new_leader_uid:
+            return False
+        size = leader.annotations.get(SIZE, "1")
+        wanted = int(size) if size.isdigit() else 1
+        return len(pods) == wanted and all(pod.ready and pod.deleting_since is None for pod in pods.values())
+
+
+def recreations(steps: Iterable[Step], set_name: SetName, *, group: str | None = None) -> Iterator[Recreation]:
+    """All recreations of a set (or one of its groups), as each completes, then the unfinished ones."""
+    fold = Recreations(set_name, group=group)
+    for step in about(steps, set_name):
+        yield from fold.add(step)
+    yield from fold.unfinished()
+
+
+def _failure(event: RecordedEvent, started: GroupRecreationStarted, failed_view: PodObserved | None) -> str:
+    """The failure in words, with the node where the last observation knew it."""
+    fact = event.envelope.fact
+    address = event.address
+    name = "" if address is None else address.name
+    told = explain_fact(fact, name)
+    if name == started.failed_pod:
+        node = failed_view.node if failed_view is not None and not isinstance(fact, PodObserved) else ""
+        return f"{told}, it was on node {node}" if node else told
+    last = failed_view.last_exit if failed_view is not None else None
+    return f"{told}; pod {started.failed_pod}: {started.failure}{f', {explain_exit(last)}' if last else ''}"

@@ -1,0 +1,184 @@
+"""Facts, commands and decisions in words: one sentence each, in the words that Kubernetes uses.
+
+Every kind has its sentence (the type checker refuses a new one without). Sentences are for people; programs read the
+records themselves. What changed since the last observation of an object is told by ``transitions``.
+"""
+
+from datetime import UTC, datetime
+from typing import assert_never
+
+from lws_events.commands import (
+    AnyCommand,
+    ApplyLeaderStatefulSet,
+    CreateControllerRevision,
+    CreateService,
+    CreateWorkerStatefulSet,
+    DeleteControllerRevision,
+    DeleteLeaderPod,
+    RecordEvent,
+    SetTimer,
+    UpdateSetStatus,
+)
+from lws_events.decisions import (
+    ConditionChanged,
+    FailureLeftAlone,
+    GroupChanged,
+    GroupRecreationStarted,
+    LifecycleFact,
+    ObjectLeftAlone,
+    RevisionChosen,
+)
+from lws_events.events import (
+    CommandFailed,
+    CommandSucceeded,
+    ContainerExit,
+    Deleted,
+    EpochStarted,
+    Fact,
+    PodDeleted,
+    PodObserved,
+    RevisionDeleted,
+    RevisionObserved,
+    ServiceDeleted,
+    ServiceObserved,
+    SetDeleted,
+    SetObserved,
+    SetStatusObserved,
+    SpecChangeRequested,
+    StatefulSetDeleted,
+    StatefulSetObserved,
+    TimerFired,
+    View,
+)
+
+
+def explain_fact(fact: Fact, name: str) -> str:  # noqa: PLR0912 (one branch for each fact)
+    """What was observed. ``name`` is the object's, from the event's subject."""
+    match fact:
+        case SetObserved():
+            return f"LeaderWorkerSet {name} has generation {fact.generation}{_going(fact)}"
+        case SetStatusObserved():
+            return f"the status of LeaderWorkerSet {name} was written"
+        case StatefulSetObserved():
+            return f"StatefulSet {name} has {fact.ready_replicas} of {fact.replicas} pods ready{_going(fact)}"
+        case PodObserved():
+            return explain_pod(fact, name)
+        case ServiceObserved():
+            return f"Service {name} exists{_going(fact)}"
+        case RevisionObserved():
+            return f"ControllerRevision {name} holds revision {fact.number}, key {fact.key}{_going(fact)}"
+        case SetDeleted():
+            return f"LeaderWorkerSet {name} is gone{_inferred(fact)}"
+        case StatefulSetDeleted():
+            return f"StatefulSet {name} is gone{_inferred(fact)}"
+        case PodDeleted():
+            return f"pod {name} is gone{_end(fact.last_exit, fact.reason)}{_inferred(fact)}"
+        case ServiceDeleted():
+            return f"Service {name} is gone{_inferred(fact)}"
+        case RevisionDeleted():
+            return f"ControllerRevision {name} is gone{_inferred(fact)}"
+        case CommandSucceeded():
+            return f"command {fact.command_id} about {fact.target} succeeded"
+        case CommandFailed():
+            return f"command {fact.command_id} about {fact.target} failed: {explain_failure(fact)}"
+        case TimerFired():
+            return f"the timer {fact.timer} fired"
+        case SpecChangeRequested():
+            return f"{fact.user} asked to {fact.operation} the LeaderWorkerSet, and admission let it pass"
+        case EpochStarted():
+            return f"epoch {fact.epoch} of the journal began"
+        case _:
+            assert_never(fact)
+
+
+def explain_pod(pod: PodObserved, name: str) -> str:
+    """State of a pod, the most telling part first."""
+    if pod.deleting_since is not None:
+        state = f"is being deleted since {pod.deleting_since}"
+    elif pod.phase == "Running":
+        state = "is Running and ready" if pod.ready else "is Running, not ready"
+    else:
+        state = f"is {pod.phase}"
+    where = f" on node {pod.node}" if pod.node else ""
+    restarts = f", {pod.restarts} container restart{'s' if pod.restarts > 1 else ''}" if pod.restarts else ""
+    waiting = f", waiting: {pod.waiting}" if pod.waiting else ""
+    return f"pod {name} {state}{where}{restarts}{_end(pod.last_exit, pod.reason)}{waiting}"
+
+
+def explain_exit(ended: ContainerExit) -> str:
+    """The end of a container, for example ``container main exited with 137 (OOMKilled)``."""
+    reason = f" ({ended.reason})" if ended.reason else ""
+    return f"container {ended.container} exited with {ended.exit_code}{reason}"
+
+
+def explain_failure(failed: CommandFailed) -> str:
+    """Why a command failed."""
+    status = f"{failed.code} {failed.reason}" if failed.code else f"not sent, {failed.reason}"
+    return f"{status}: {failed.message}" if failed.message else status
+
+
+def explain_command(command: AnyCommand) -> str:
+    """What is to be done, in the imperative."""
+    match command:
+        case CreateControllerRevision():
+            return f"create ControllerRevision {command.name}"
+        case ApplyLeaderStatefulSet():
+            return f"apply leader StatefulSet {command.name}"
+        case CreateWorkerStatefulSet():
+            return f"create worker StatefulSet {command.name}"
+        case CreateService():
+            return f"create headless Service {command.name}"
+        case DeleteLeaderPod():
+            return f"delete leader pod {command.name} (uid {command.uid}) and, in foreground, its group"
+        case DeleteControllerRevision():
+            return f"delete ControllerRevision {command.name}, which no group uses any more"
+        case UpdateSetStatus():
+            return f"write the status of LeaderWorkerSet {command.name}"
+        case RecordEvent():
+            return f"post the {command.type} event {command.reason}: {command.note}"
+        case SetTimer():
+            return f"wake up at {timestamp(command.fire_at_ms)} for {command.timer}"
+        case _:
+            assert_never(command)
+
+
+def explain_lifecycle(fact: LifecycleFact) -> str:
+    """What a decision says about the life of the set and its groups."""
+    match fact:
+        case GroupChanged():
+            because = f", because {fact.because}" if fact.because else ""
+            return f"group {fact.group}: {fact.before} → {fact.after}{because}"
+        case GroupRecreationStarted():
+            return (
+                f"group {fact.group} is recreated as a whole, because of pod {fact.failed_pod} ({fact.failure}): "
+                f"leader pod {fact.leader} is to be deleted"
+            )
+        case FailureLeftAlone():
+            return f"group {fact.group} goes on in spite of pod {fact.pod} ({fact.failure}), because {fact.because}"
+        case RevisionChosen():
+            return f"groups are to have revision {fact.revision} (key {fact.key})"
+        case ConditionChanged():
+            return f"condition {fact.condition} became {fact.status}"
+        case ObjectLeftAlone():
+            return f"{fact.kind} {fact.name} is left alone, because {fact.because}"
+        case _:
+            assert_never(fact)
+
+
+def timestamp(at_ms: int) -> str:
+    """RFC 3339 in UTC with milliseconds."""
+    moment = datetime.fromtimestamp(at_ms / 1000, tz=UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _going(view: View) -> str:
+    return f", being deleted since {view.deleting_since}" if view.deleting_since is not None else ""
+
+
+def _inferred(gone: Deleted) -> str:
+    return " (inferred: a listing no longer had it)" if gone.inferred else ""
+
+
+def _end(ended: ContainerExit | None, reason: str) -> str:
+    parts = ([reason] if reason else []) + ([explain_exit(ended)] if ended is not None else [])
+    return f" ({', '.join(parts)})" if parts else ""

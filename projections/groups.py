@@ -1,0 +1,32 @@
+"""Which group an object of a set belongs to, so that a reader can follow one group.
+
+A group is named by the token that stands behind the set's name in its pods' names: ``2`` for ``sample-2`` and
+``sample-2-1``. It is taken as text: nothing here depends on groups being numbered, and the machine,
+too, identifies a group by its leader pod's name.
+"""
+
+from lws_events.subjects import SetName
+
+WHOLE_SET = ""
+"""The group of what concerns the set as a whole."""
+
+
+def group_of_object(set_name: SetName, object_name: str) -> str:
+    """Of a pod, worker StatefulSet or per-replica Service by its name; ``WHOLE_SET`` for the leader StatefulSet."""
+    prefix = f"{set_name.name}-"
+    if not object_name.startswith(prefix):
+        return WHOLE_SET
+    return object_name.removeprefix(prefix).split("-", 1)[0]
+
+
+def group_of_target(set_name: SetName, target: str) -> str:
+    """Of the object that a command is about (``commands.target``)."""
+    kind, _, name = target.partition("/")
+    if kind in ("pod", "statefulset", "service"):
+        return group_of_object(set_name, name)
+    return WHOLE_SET
+
+
+def group_token(set_name: SetName, group: str) -> str:
+    """The token of a group that a record or a person names by its token or by its leader pod."""
+    return group.removeprefix(f"{set_name.name}-") or group

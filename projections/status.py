@@ -1,0 +1,213 @@
+"""Sets, groups and pods as ``kubectl get`` prints them, as of any point of the journal.
+
+A fold over observations alone. It keeps the last view of every live set and pod. What the journal does not record is
+approximated and said to be: a pod's age counts from its first observation; of the containers of a pod that is not ready
+it is not known which are, so with several the ready count is ``?``.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from lws_events.events import PodDeleted, PodObserved, SetDeleted, SetObserved, SetStatusObserved
+from lws_events.machine.state import is_older
+from lws_events.names import SIZE, WORKER_INDEX
+from lws_events.subjects import SetName
+from projections.groups import group_of_object
+from projections.journal import RecordedEvent
+
+
+class PodRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of ``kubectl get pods``."""
+
+    name: str
+    group: str
+    ready: str
+    status: str
+    restarts: int
+    age: str
+    node: str
+
+
+class GroupRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One group: how many of its pods are there and ready."""
+
+    name: str
+    ready_pods: int
+    pods: int
+    size: int
+    nodes: tuple[str, ...]
+
+
+class SetRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of ``kubectl get leaderworkersets`` (spec 1.1), and what is below it."""
+
+    name: str
+    ready: int
+    desired: int
+    up_to_date: int
+    age: str
+    conditions: tuple[str, ...]
+    groups: tuple[GroupRow, ...]
+    pods: tuple[PodRow, ...]
+
+
+class _Seen(msgspec.Struct):
+    """The last view of something and when it was first seen."""
+
+    view: Any
+    first_ms: int
+
+
+class Status:
+    """Fold of all sets: ``add`` events, then ask for rows."""
+
+    def __init__(self) -> None:
+        self.as_of_ms = 0
+        """When the last event was recorded."""
+        self._sets: dict[SetName, _Seen] = {}
+        self._statuses: dict[SetName, dict[str, Any]] = {}
+        self._pods: dict[SetName, dict[str, _Seen]] = {}
+
+    def add(self, event: RecordedEvent) -> None:
+        """Read one event, about whichever set."""
+        address = event.address
+        self.as_of_ms = max(self.as_of_ms, event.envelope.at_ms)
+        if address is None:
+            return
+        name = address.set_name
+        match event.envelope.fact:
+            case SetObserved() as fact:
+                self._sets[name] = _seen(self._sets.get(name), fact, event.envelope.at_ms)
+            case SetStatusObserved() as fact:
+                self._statuses[name] = msgspec.json.decode(fact.status)
+            case SetDeleted():
+                self._sets.pop(name, None)
+                self._statuses.pop(name, None)
+            case PodObserved() as fact:
+                pods = self._pods.setdefault(name, {})
+                pods[address.name] = _seen(pods.get(address.name), fact, event.envelope.at_ms)
+            case PodDeleted() as fact:
+                pods = self._pods.get(name, {})
+                if address.name in pods and pods[address.name].view.uid == fact.uid:
+                    del pods[address.name]
+
+    def names(self) -> list[SetName]:
+        """All live sets, sorted."""
+        return sorted(self._sets)
+
+    def row(self, set_name: SetName, *, now_ms: int | None = None) -> SetRow | None:
+        """One set with its groups and pods; None for one not there. Ages count to ``now_ms``, else to ``as_of_ms``."""
+        seen = self._sets.get(set_name)
+        if seen is None:
+            return None
+        now_ms = self.as_of_ms if now_ms is None else now_ms
+        spec = msgspec.json.decode(seen.view.spec)
+        status = self._statuses.get(set_name, {})
+        pods = sorted(self._pods.get(set_name, {}).items(), key=lambda item: _natural(item[0]))
+        return SetRow(
+            name=str(set_name),
+            ready=status.get("readyReplicas", 0),
+            desired=spec.get("replicas", 1),
+            up_to_date=status.get("updatedReplicas", 0),
+            age=age(now_ms - seen.first_ms),
+            conditions=tuple(c["type"] for c in status.get("conditions", []) if c.get("status") == "True"),
+            groups=_groups(set_name, pods),
+            pods=tuple(_pod(set_name, name, pod, spec, now_ms) for name, pod in pods),
+        )
+
+
+def status(events: Iterable[RecordedEvent]) -> Status:
+    """Fold a whole journal."""
+    fold = Status()
+    for event in events:
+        fold.add(event)
+    return fold
+
+
+def age(milliseconds: int) -> str:
+    """A duration as kubectl prints ages: at most two units, ``6m10s``, ``3h5m``, ``12d``."""
+    seconds = max(0, milliseconds // 1000)
+    if seconds < 120:
+        return f"{seconds}s"
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
+    if minutes < 10:
+        return f"{minutes}m" + (f"{seconds % 60}s" if seconds % 60 else "")
+    if minutes < 180:
+        return f"{minutes}m"
+    if hours < 8:
+        return f"{hours}h" + (f"{minutes % 60}m" if minutes % 60 else "")
+    if hours < 48:
+        return f"{hours}h"
+    if days < 8:
+        return f"{days}d" + (f"{hours % 24}h" if hours % 24 else "")
+    return f"{days}d"
+
+
+def pod_status(pod: PodObserved) -> str:
+    """The STATUS column, by the rules of kubectl as far as the journal knows what they need."""
+    if pod.deleting_since is not None:
+        return "Terminating"
+    if pod.reason:
+        return pod.reason
+    if pod.waiting and " " not in pod.waiting:
+        return pod.waiting  # what a container waits for is one word; why a pod is not scheduled is a sentence
+    if pod.phase == "Succeeded":
+        return "Completed"
+    if pod.phase == "Failed":
+        return (pod.last_exit.reason if pod.last_exit is not None else "") or "Error"
+    return pod.phase
+
+
+def _seen(before: _Seen | None, view: SetObserved | PodObserved, at_ms: int) -> _Seen:
+    if before is None or before.view.uid != view.uid:
+        return _Seen(view, at_ms)
+    return before if is_older(view, before.view) else _Seen(view, before.first_ms)
+
+
+def _groups(set_name: SetName, pods: list[tuple[str, _Seen]]) -> tuple[GroupRow, ...]:
+    members: dict[str, list[PodObserved]] = {}
+    for name, seen in pods:
+        members.setdefault(group_of_object(set_name, name), []).append(seen.view)
+    return tuple(
+        GroupRow(
+            name=group,
+            ready_pods=sum(pod.ready for pod in views),
+            pods=len(views),
+            size=max((int(s) for pod in views if (s := pod.annotations.get(SIZE, "")).isdigit()), default=len(views)),
+            nodes=tuple(sorted({pod.node for pod in views if pod.node})),
+        )
+        for group, views in members.items()
+    )
+
+
+def _pod(set_name: SetName, name: str, seen: _Seen, spec: dict[str, Any], now_ms: int) -> PodRow:
+    pod: PodObserved = seen.view
+    containers = _containers(pod, spec)
+    ready = containers if pod.ready else (0 if containers == 1 else "?")
+    return PodRow(
+        name=name,
+        group=group_of_object(set_name, name),
+        ready=f"{ready}/{containers}",
+        status=pod_status(pod),
+        restarts=pod.restarts,
+        age=age(now_ms - seen.first_ms),
+        node=pod.node,
+    )
+
+
+def _containers(pod: PodObserved, spec: dict[str, Any]) -> int:
+    """How many containers the pod's template has, sidecars included; the journal does not record pods' specs."""
+    templates = spec.get("leaderWorkerTemplate", {})
+    template = templates.get("workerTemplate", {})
+    if pod.labels.get(WORKER_INDEX) == "0" and templates.get("leaderTemplate"):
+        template = templates["leaderTemplate"]
+    pod_spec = template.get("spec", {})
+    sidecars = [one for one in pod_spec.get("initContainers", []) if one.get("restartPolicy") == "Always"]
+    return max(1, len(pod_spec.get("containers", [])) + len(sidecars))
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Sort key that puts ``sample-2`` before ``sample-10``."""
+    return [(int(part), "") if part.isdigit() else (-1, part) for part in name.split("-")]
