@@ -1,7 +1,8 @@
 """A small Kubernetes API client for the tests, independent of the production adapters.
 
 The tests must not believe the code they test, so they speak to the API server through this: JSON over one aiohttp
-session, and watches as raw lines. Deliberately absent: retries, caching, typed models, discovery.
+session, and watches as raw lines. Deliberately absent: caching, typed models, discovery, and retries but for 429 (a
+storage of the API server still starts).
 """
 
 import asyncio
@@ -20,6 +21,8 @@ _Answer = TypeVar("_Answer")
 MERGE_PATCH: Final = "application/merge-patch+json"
 STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"
+
+BUSY_SECONDS_MAX: Final = 10.0
 
 NAMESPACES: Final = "/api/v1/namespaces"
 NODES: Final = "/api/v1/nodes"
@@ -133,13 +136,18 @@ class Api:
         content_type: str = "application/json",
         params: dict[str, str] | None = None,
     ) -> Json:
-        """Send JSON, return JSON.
+        """Send JSON, return JSON; for a while again when the server is busy.
 
         Raises:
             ApiError: the answer's code is 400 or above.
         """
         data = None if body is None else msgspec.json.encode(body)
-        code, answer = await self.send(method, path, body=data, content_type=content_type, params=params)
+        deadline = time.monotonic() + BUSY_SECONDS_MAX
+        while True:
+            code, answer = await self.send(method, path, body=data, content_type=content_type, params=params)
+            if code != 429 or time.monotonic() > deadline:
+                break
+            await asyncio.sleep(0.1)
         if code >= 400:
             raise ApiError(code, _status(answer), request=f"{method} {path}")
         decoded: Json = msgspec.json.decode(answer)

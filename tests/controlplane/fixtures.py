@@ -16,7 +16,7 @@ from tests.controlplane import nodes
 from tests.controlplane.api import CRDS, NAMESPACES, Api, ApiError, core, eventually, leaderworkersets, statefulsets
 from tests.controlplane.build import BuildError, binaries
 from tests.controlplane.cluster import ControlPlane
-from tests.controlplane.installation import CRD_NAME
+from tests.controlplane.installation import CRD_NAME, crd, install_crd
 from tests.controlplane.kubelets import Kubelets
 
 _NUMBERS: Final = itertools.count(1)
@@ -41,6 +41,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 async def control_plane() -> AsyncIterator[ControlPlane]:
     """A control plane with our CRD, shared by all tests of the session: leave no cluster-wide object behind."""
     async with ControlPlane() as running:
+        async with running.api() as client:
+            await install_crd(client, crd())
         yield running
 
 

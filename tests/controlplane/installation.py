@@ -38,7 +38,7 @@ async def install_crd(api: Api, manifest: Json) -> None:
     await api.apply(f"{CRDS}/{CRD_NAME}", manifest)
 
     async def established() -> bool:
-        conditions = (await api.get(f"{CRDS}/{CRD_NAME}")).get("status", {}).get("conditions", [])
+        conditions = (await api.get(f"{CRDS}/{CRD_NAME}"))["status"]["conditions"] or []
         return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
 
     await eventually(established, what="the CRD to be established")

@@ -1,0 +1,1 @@
+"""The LeaderWorkerSet API as typed definitions, from which the CustomResourceDefinition is generated."""
