@@ -7,6 +7,7 @@ of the same kinds under the same file names. Deviations of ours are named in the
 import functools
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,13 @@ def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8")
 
 
-def load(name: str) -> Any:
+def load(name: str, *, parse_float: Callable[[str], Any] = float) -> Any:
     """The parsed content of ``<name>.json``: most files are a list of vectors. Each call gives a fresh copy.
+
+    ``parse_float`` reads the text of numbers with a point or an exponent, where the text itself matters.
 
     Raises ``FileNotFoundError`` if the chosen directory has no such file: a suite that silently tests nothing would
     pass.
     """
     directory = Path(os.environ.get("LWS_GOLDEN_DIR") or DIRECTORY)
-    return json.loads(_text(directory / f"{name}.json"))
+    return json.loads(_text(directory / f"{name}.json"), parse_float=parse_float)
