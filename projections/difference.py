@@ -36,8 +36,6 @@ def plain(value: Any) -> Any:
 
 
 def _compare(path: str, before: Any, after: Any, changes: list[Change]) -> None:
-    if before == after and type(before) is type(after):
-        return
     if isinstance(before, dict) and isinstance(after, dict):
         for key in sorted(before.keys() | after.keys()):
             _compare(f"{path}.{key}" if path else key, before.get(key, ABSENT), after.get(key, ABSENT), changes)
@@ -46,7 +44,7 @@ def _compare(path: str, before: Any, after: Any, changes: list[Change]) -> None:
             old = before[index] if index < len(before) else ABSENT
             new = after[index] if index < len(after) else ABSENT
             _compare(f"{path}[{index}]", old, new, changes)
-    else:
+    elif before != after or type(before) is not type(after):
         changes.append(Change(path, before, after))
 
 

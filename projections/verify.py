@@ -92,7 +92,7 @@ class _Verifier:
     def add_orphan(self, decision: Decision, *, epoch: str | None) -> None:
         """A recorded decision without its event, met while the journal was in ``epoch``."""
         lost_tail = epoch is not None and decision.epoch != epoch
-        cut_off = decision.cause < self._first_sequence
+        cut_off = decision.cause < self._first_sequence or not self._events
         if lost_tail or cut_off:
             self._lost += 1
         else:
