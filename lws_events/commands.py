@@ -31,6 +31,8 @@ class ApplyLeaderStatefulSet(Command, frozen=True, omit_defaults=True, kw_only=T
     """The set's uid: the only controller owner that an existing StatefulSet may have."""
     uid: str = ""
     """The uid that the existing StatefulSet must have; empty: there should be none."""
+    inputs: str = ""
+    """Digest of what went into the manifest: the next decision compares it to see whether anything changed."""
     manifest: msgspec.Raw
 
 
@@ -44,7 +46,11 @@ class CreateWorkerStatefulSet(Command, frozen=True, omit_defaults=True, kw_only=
 
 
 class CreateService(Command, frozen=True, omit_defaults=True, kw_only=True, tag="CreateService"):
-    """POST a headless Service (spec 2.7). One with the same owner uid counts as created."""
+    """POST a headless Service (spec 2.7).
+
+    One of the name counts as created if it has the same owner uid, or has no controller owner, or is headless with
+    the same selector (spec D33).
+    """
 
     name: str
     owner_uid: str
@@ -89,6 +95,8 @@ class RecordEvent(Command, frozen=True, omit_defaults=True, kw_only=True, tag="R
     """``Pod`` or ``ControllerRevision``; empty: nothing is related."""
     related_name: str = ""
     related_uid: str = ""
+    about: str = ""
+    """Of a Warning: the target that it is about. The same is not repeated until the target has succeeded."""
 
 
 class SetTimer(Command, frozen=True, omit_defaults=True, kw_only=True, tag="SetTimer"):
@@ -96,6 +104,11 @@ class SetTimer(Command, frozen=True, omit_defaults=True, kw_only=True, tag="SetT
 
     timer: str
     fire_at_ms: int
+
+
+def status_target(set_name: str) -> str:
+    """Target of the status writes of a set."""
+    return f"setstatus/{set_name}"
 
 
 def target(command: Command) -> str:
@@ -110,9 +123,9 @@ def target(command: Command) -> str:
         case DeleteLeaderPod():
             return f"pod/{command.name}"
         case UpdateSetStatus():
-            return f"setstatus/{command.name}"
+            return status_target(command.name)
         case RecordEvent():
-            return f"event/{command.reason}/{command.related_name}"
+            return f"event/{command.reason}/{command.about or command.related_name}"
         case SetTimer():
             return f"timer/{command.timer}"
         case _:

@@ -47,20 +47,22 @@ class GroupRecreationStarted(
     """In words: ``container restarted``, ``deleted``, ``failed (Evicted)``."""
 
 
+class RevisionChosen(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="RevisionChosen"):
+    """Groups are to have this revision from now on."""
+
+    key: str
+    revision: str
+    """Name of the ControllerRevision."""
+
+
 class FailureLeftAlone(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="FailureLeftAlone"):
     """A pod failed or vanished, and the group goes on as it is: the reason is part of the record."""
 
     group: str
     pod: str
+    pod_uid: str
     failure: str
     because: str
-
-
-class RecreationEnded(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="RecreationEnded"):
-    """The leader that was to be deleted is gone, or turned out to be gone already."""
-
-    group: str
-    leader_uid: str
 
 
 class ConditionChanged(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="ConditionChanged"):
@@ -79,7 +81,7 @@ class ObjectLeftAlone(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=T
 
 
 LifecycleFact = (
-    GroupChanged | GroupRecreationStarted | FailureLeftAlone | RecreationEnded | ConditionChanged | ObjectLeftAlone
+    RevisionChosen | GroupChanged | GroupRecreationStarted | FailureLeftAlone | ConditionChanged | ObjectLeftAlone
 )
 
 

@@ -1,0 +1,76 @@
+"""Take a decision into the state: what is in flight, which timers run, what became of groups and failures."""
+
+from typing import assert_never
+
+from lws_events.commands import RecordEvent, SetTimer, UpdateSetStatus, target
+from lws_events.decisions import (
+    ConditionChanged,
+    Decision,
+    FailureLeftAlone,
+    GroupChanged,
+    GroupRecreationStarted,
+    Issued,
+    LifecycleFact,
+    ObjectLeftAlone,
+    RevisionChosen,
+)
+from lws_events.machine import counting
+from lws_events.machine.retry import target_of_timer
+from lws_events.machine.state import Aggregate, Retry
+
+
+def apply(state: Aggregate, decision: Decision, *, at_ms: int) -> None:
+    """Apply a decision, made now or recorded earlier, whose cause was recorded at ``at_ms``."""
+    for issued in decision.commands:
+        _apply_command(state, issued, at_ms=at_ms)
+    for fact in decision.facts:
+        _apply_fact(state, fact)
+
+
+def _apply_command(state: Aggregate, issued: Issued, *, at_ms: int) -> None:
+    command = issued.command
+    if isinstance(command, SetTimer):
+        state.timers[command.timer] = command.fire_at_ms
+        about = target_of_timer(command.timer)
+        if about:
+            known = state.retries.get(about)
+            state.retries[about] = Retry(attempts=known.attempts + 1 if known is not None else 1)
+        return
+    state.in_flight[target(command)] = issued
+    if isinstance(command, UpdateSetStatus):
+        state.status_written_ms = at_ms
+    if isinstance(command, RecordEvent) and command.type == "Warning":
+        state.warned[command.about] = command.note
+
+
+def _apply_fact(state: Aggregate, fact: LifecycleFact) -> None:
+    match fact:
+        case RevisionChosen():
+            state.target_key = fact.key
+            state.chosen_for = state.wanted_data
+            counting.recount_all(state)
+        case GroupChanged():
+            group = state.groups.get(fact.group)
+            if group is not None:
+                group.lifecycle = fact.after
+        case GroupRecreationStarted():
+            group = state.groups.get(fact.group)
+            if group is not None:
+                group.recreation = fact
+                group.unjudged = {}
+        case FailureLeftAlone():
+            _forgive(state, fact)
+        case ConditionChanged() | ObjectLeftAlone():
+            pass
+        case _:
+            assert_never(fact)
+
+
+def _forgive(state: Aggregate, fact: FailureLeftAlone) -> None:
+    group = state.groups.get(fact.group)
+    if group is None:
+        return
+    group.unjudged.pop(fact.pod_uid, None)
+    pod = group.leader if fact.pod == group.name else group.workers.get(fact.pod)
+    if pod is not None and pod.view.uid == fact.pod_uid:
+        pod.forgiven_restarts = pod.view.restarts

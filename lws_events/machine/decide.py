@@ -1,0 +1,98 @@
+"""What one event leads to: the parent of all rules, in the order in which they matter.
+
+Only what the event touched is looked at. Nothing is decided about a set that is unknown or on its way out: the
+garbage collector does the rest (spec 4.2 step 2).
+"""
+
+from lws_events import events, names
+from lws_events.commands import RecordEvent
+from lws_events.decisions import Decision, GroupRecreationStarted, RevisionChosen
+from lws_events.machine import announcements
+from lws_events.machine.change import Change
+from lws_events.machine.draft import Draft
+from lws_events.machine.leader import decide_leader
+from lws_events.machine.lifecycle import decide_lifecycle
+from lws_events.machine.refusals import decide_refusal
+from lws_events.machine.restart import decide_restart
+from lws_events.machine.services import decide_group_service, decide_shared_service
+from lws_events.machine.state import Aggregate, Group
+from lws_events.machine.status import decide_status, is_done
+from lws_events.machine.versions import decide_revision, decide_truncation
+from lws_events.machine.workers import decide_workers, leader_ref
+
+
+def decide(
+    state: Aggregate, fact: events.Fact, change: Change, *, epoch: str, cause: int, at_ms: int
+) -> Decision | None:
+    """Decide after ``fact`` (sequence ``cause``, recorded at ``at_ms``) was folded. Reads the state only."""
+    draft = Draft(state, epoch=epoch, cause=cause, at_ms=at_ms)
+    if change.is_nothing:
+        return None
+    if isinstance(fact, events.CommandFailed) and change.closed is not None:
+        decide_refusal(draft, change.closed, fact)
+    if state.is_active:
+        if change.set_level:
+            _decide_set(draft)
+        _decide_groups(draft, change)
+        if change.set_level and not any(isinstance(fact_, RevisionChosen) for fact_ in draft.facts):
+            # After a new choice the counts are of the old one: the outcome of the apply brings the status.
+            decide_status(draft)
+            decide_truncation(draft, done=is_done(state))
+    else:
+        for group in _touched(state, change):
+            decide_lifecycle(draft, group, recreates=False)
+    return draft.finish()
+
+
+def _decide_set(draft: Draft) -> None:
+    key = decide_revision(draft)
+    if key:
+        decide_leader(draft, key=key)
+    decide_shared_service(draft)
+
+
+def _decide_groups(draft: Draft, change: Change) -> None:
+    for group in _touched(draft.state, change):
+        _decide_group(draft, group)
+
+
+def _decide_group(draft: Draft, group: Group) -> None:
+    leader = group.leader
+    facts_before = len(draft.facts)
+    decide_restart(draft, group)
+    recreates = any(isinstance(fact, GroupRecreationStarted) for fact in draft.facts[facts_before:])
+    stays = leader is not None and leader.view.deleting_since is None and not recreates
+    if leader is not None and stays and group.recreating != leader.view.uid:
+        if leader.view.annotations.get(names.LEADER_NAME):
+            _warn_about_nesting(draft, group)
+        else:
+            decide_group_service(draft, group, leader_ref(draft.state, group))
+            decide_workers(draft, group)
+    decide_lifecycle(draft, group, recreates=recreates)
+
+
+def _warn_about_nesting(draft: Draft, group: Group) -> None:
+    """A worker that was admitted as a leader must not get workers of its own (spec 4.7 step 6)."""
+    state, leader = draft.state, group.leader
+    assert state.set_ is not None
+    assert leader is not None
+    note = (
+        f"leader pod {state.name.namespace}/{group.name} contains mistake annotation '{names.LEADER_NAME}': "
+        "requires Kubernetes ≥v1.27 or v1.26 with StatefulSetStartOrdinal feature"
+    )
+    warning: RecordEvent = announcements.warning(
+        state.set_.uid,
+        about=f"statefulset/{group.name}",
+        reason="FailedCreate",
+        action="Create",
+        note=note,
+        pod=group.name,
+        pod_uid=leader.view.uid,
+    )
+    draft.warn(warning)
+
+
+def _touched(state: Aggregate, change: Change) -> list[Group]:
+    if change.all_groups:
+        return list(state.groups.values())
+    return [state.groups[name] for name in change.groups if name in state.groups]

@@ -1,0 +1,113 @@
+"""The leader StatefulSet: applied when something that goes into it changed, or somebody else changed it (spec 2.2).
+
+The reference applies it in every pass. Here the digest of what went in is remembered with the generation that came
+out: an unchanged digest and generation need no call.
+"""
+
+import hashlib
+
+import msgspec
+
+from lws_events import names
+from lws_events.canonical.errors import CanonicalError
+from lws_events.commands import ApplyLeaderStatefulSet, RecordEvent
+from lws_events.decisions import ObjectLeftAlone
+from lws_events.machine import announcements
+from lws_events.machine.draft import Draft
+from lws_events.machine.manifest import lws_object
+from lws_events.machine.rollout import Plan, plan
+from lws_events.machine.state import Aggregate
+from lws_events.objects.leader_statefulset import leader_statefulset
+
+
+def decide_leader(draft: Draft, *, key: str) -> None:
+    """Apply the leader StatefulSet for revision ``key`` where it is absent, outdated or was changed by someone."""
+    state = draft.state
+    assert state.spec is not None
+    assert state.set_ is not None
+    existing = state.leader_set
+    if existing is not None and (existing.deleting_since is not None or not _is_ours(draft)):
+        return
+    wanted = plan(state.spec)
+    inputs = _inputs(state, key=key, wanted=wanted)
+    if existing is not None and _is_up_to_date(state, inputs=inputs, key=key):
+        return
+    if not state.can_issue(f"statefulset/{state.name.name}"):
+        return
+    try:
+        manifest = leader_statefulset(
+            lws_object(state), partition=wanted.partition, replicas=wanted.replicas, revision_key=key
+        )
+    except (CanonicalError, ScalingError) as error:
+        draft.warn(failure_warning(state, str(error)))
+        return
+    draft.issue(
+        ApplyLeaderStatefulSet(
+            name=state.name.name,
+            owner_uid=state.set_.uid,
+            uid=existing.uid if existing is not None else "",
+            inputs=inputs,
+            manifest=msgspec.Raw(msgspec.json.encode(manifest)),
+        ),
+        announce=None if existing is not None else _created(state, key=key),
+    )
+
+
+def failure_warning(state: Aggregate, error: str) -> RecordEvent:
+    """The Warning for a leader StatefulSet that could not be applied (spec 4.6)."""
+    assert state.set_ is not None
+    verb = "update" if state.leader_set is not None else "create"
+    return announcements.warning(
+        state.set_.uid,
+        about=f"statefulset/{state.name.name}",
+        reason=f"Failed{verb.capitalize()}",
+        action=verb.capitalize(),
+        note=f"Failed to {verb} leader statefulset {state.name.name}: {error}",
+    )
+
+
+def _is_ours(draft: Draft) -> bool:
+    """Whether the StatefulSet is the set's or nobody's. One of an earlier set of the name is on its way out (D37)."""
+    state = draft.state
+    existing, lws = state.leader_set, state.set_
+    assert existing is not None
+    assert lws is not None
+    if existing.owner is None or existing.owner.uid == lws.uid:
+        return True
+    if (existing.owner.kind, existing.owner.name) != (names.KIND, state.name.name):
+        owner = f"{existing.owner.kind} {existing.owner.name}"
+        warning = failure_warning(state, f"statefulset {state.name.name} exists and is controlled by {owner}")
+        if state.warned.get(warning.about) != warning.note:
+            draft.note(ObjectLeftAlone(kind="StatefulSet", name=state.name.name, because=f"controlled by {owner}"))
+        draft.warn(warning)
+    return False
+
+
+def _inputs(state: Aggregate, *, key: str, wanted: Plan) -> str:
+    text = f"{state.set_digest}/{key}/{wanted.partition}/{wanted.replicas}"
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def _is_up_to_date(state: Aggregate, *, inputs: str, key: str) -> bool:
+    """Nothing new would be applied, and what was applied is still there (drift is put right once)."""
+    existing, applied, spec = state.leader_set, state.applied, state.spec
+    assert existing is not None
+    assert spec is not None
+    return (
+        applied is not None
+        and applied.inputs == inputs
+        and existing.generation <= applied.generation
+        and existing.labels.get(names.REVISION_KEY) == key
+        and existing.labels.get(names.SET_NAME) == state.name.name
+        and existing.annotations.get(names.REPLICAS) == str(spec.replicas)
+    )
+
+
+def _created(state: Aggregate, *, key: str) -> RecordEvent:
+    assert state.set_ is not None
+    revision = next((name for name, known in state.revisions.items() if known.key == key), "")
+    uid = state.revisions[revision].uid if revision else ""
+    note = f"Created leader statefulset {state.name.name}"
+    return announcements.revision_event(
+        state.set_.uid, reason="GroupsProgressing", action="Create", note=note, revision=revision, revision_uid=uid
+    )

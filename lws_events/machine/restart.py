@@ -1,0 +1,105 @@
+"""Group restart: what the failure of one pod leads to (spec 4.7, defects D1 to D6).
+
+A failure ends the group when the set's policy says so, the pod is of the leader's revision, and its chain of owners
+leads to the present leader. Then the leader is deleted in foreground, once: ownership takes the rest along, and no
+new leader can appear before the last old worker has gone.
+"""
+
+from typing import Final, Literal, NamedTuple
+
+from lws_events import names
+from lws_events.commands import DeleteLeaderPod
+from lws_events.decisions import FailureLeftAlone, GroupRecreationStarted
+from lws_events.machine import announcements
+from lws_events.machine.draft import Draft
+from lws_events.machine.members import is_pending
+from lws_events.machine.state import Aggregate, Failure, Group, PodState
+
+
+class Verdict(NamedTuple):
+    """What follows from a failure."""
+
+    action: Literal["recreate", "wait", "leave"]
+    because: str = ""
+
+
+_RECREATE: Final = Verdict("recreate")
+_WAIT: Final = Verdict("wait")
+
+
+def decide_restart(draft: Draft, group: Group) -> None:
+    """Judge the failures of a group; start its recreation, or go on with one that was decided before."""
+    leader = group.leader
+    if leader is None or leader.view.deleting_since is not None:
+        return
+    if group.recreating == leader.view.uid:
+        if group.recreation is not None:
+            _delete_leader(draft, group, leader, group.recreation)
+        return
+    for failure in group.unjudged.values():
+        verdict = _judge(draft.state, group, leader, failure)
+        if verdict.action == "recreate":
+            _recreate(draft, group, leader, failure)
+            return
+        if verdict.action == "leave":
+            draft.note(
+                FailureLeftAlone(
+                    group=group.name,
+                    pod=failure.pod,
+                    pod_uid=failure.pod_uid,
+                    failure=failure.what,
+                    because=verdict.because,
+                )
+            )
+
+
+def _judge(state: Aggregate, group: Group, leader: PodState, failure: Failure) -> Verdict:
+    spec = state.spec
+    if spec is None:
+        return _WAIT
+    if not spec.recreates:
+        return Verdict("leave", f"restart policy {spec.restart_policy}")
+    if failure.key != leader.view.labels.get(names.REVISION_KEY, ""):
+        return Verdict("leave", "the pod is of another revision than the leader")
+    if not failure.is_leader:
+        if not failure.owner_uid:
+            return Verdict("leave", "the pod has no controller owner")
+        if failure.owner_uid not in group.worker_set_leaders:
+            return _WAIT  # its StatefulSet has not been seen yet
+        if group.worker_set is None or group.worker_set.uid != failure.owner_uid:
+            return Verdict("leave", "its StatefulSet is gone")
+    if spec.after_start:
+        pending = failure.group_was_pending if failure.gone else is_pending(state, group)
+        if pending:
+            return Verdict("leave", "some pod of the group was still pending (restart after start only)")
+    return _RECREATE
+
+
+def _recreate(draft: Draft, group: Group, leader: PodState, failure: Failure) -> None:
+    started = GroupRecreationStarted(
+        group=group.name,
+        leader=group.name,
+        leader_uid=leader.view.uid,
+        failed_pod=failure.pod,
+        failed_uid=failure.pod_uid,
+        failure=failure.what,
+    )
+    draft.note(started)
+    _delete_leader(draft, group, leader, started)
+
+
+def _delete_leader(draft: Draft, group: Group, leader: PodState, recreation: GroupRecreationStarted) -> None:
+    assert draft.state.set_ is not None
+    index = leader.view.labels.get(names.GROUP_INDEX, str(group.index))
+    failed = recreation.failed_pod
+    draft.issue(
+        DeleteLeaderPod(name=group.name, uid=leader.view.uid),
+        announce=announcements.pod_event(
+            draft.state.set_.uid,
+            reason="RecreateGroup",
+            action="Delete",
+            note=f"Worker pod {failed} failed, deleted leader pod {group.name} to recreate group {index}",
+            pod=group.name,
+            pod_uid=leader.view.uid,
+        ),
+    )

@@ -1,0 +1,209 @@
+"""What is known of one LeaderWorkerSet: plain data, changed only by ``fold`` and ``apply``.
+
+*Observed* (views of objects) and *in flight* (commands without an outcome) are kept apart. Counters are kept up to
+date group by group, so that an event costs the same in a set of ten groups as in one of ten thousand.
+"""
+
+from typing import Any
+
+import msgspec
+
+from lws_events import names
+from lws_events.decisions import GroupRecreationStarted, Issued
+from lws_events.events import (
+    PodObserved,
+    RevisionObserved,
+    ServiceObserved,
+    SetObserved,
+    StatefulSetObserved,
+    View,
+)
+from lws_events.machine.spec import SetSpec
+from lws_events.subjects import SetName
+
+
+class PodState(msgspec.Struct, omit_defaults=True):
+    """A pod that exists."""
+
+    view: PodObserved
+    forgiven_restarts: int = 0
+    """Container restarts that do not count as a failure: from before the group was complete, or before a change of
+    the restart policy (spec D3)."""
+
+
+class Failure(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """Something that may end a group: a pod failed, restarted, is being deleted or is gone."""
+
+    pod: str
+    pod_uid: str
+    is_leader: bool
+    what: str
+    """In words, for people: ``container restarted``, ``deleted``, ``failed (Evicted)``."""
+    owner_uid: str = ""
+    """uid of the pod's StatefulSet; empty for a pod without controller owner."""
+    key: str = ""
+    """Revision key of the pod."""
+    gone: bool = False
+    """The pod no longer exists."""
+    restarts: int = 0
+    group_was_pending: bool = False
+    """Some pod of the group was missing or in phase Pending when it happened, this one included."""
+
+
+class Counts(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A group's part in the set's status (spec 4.8), or the sum over groups."""
+
+    ready: int = 0
+    updated: int = 0
+    existing_from_partition: int = 0
+    updated_from_partition: int = 0
+    updated_ready_from_partition: int = 0
+    ready_wanted: int = 0
+    """Ready groups below ``spec.replicas``: surge groups are not among them."""
+
+    def plus(self, other: "Counts", *, sign: int = 1) -> "Counts":
+        """Sum (or difference, with ``sign=-1``) field by field."""
+        return Counts(
+            self.ready + sign * other.ready,
+            self.updated + sign * other.updated,
+            self.existing_from_partition + sign * other.existing_from_partition,
+            self.updated_from_partition + sign * other.updated_from_partition,
+            self.updated_ready_from_partition + sign * other.updated_ready_from_partition,
+            self.ready_wanted + sign * other.ready_wanted,
+        )
+
+
+class Group(msgspec.Struct, omit_defaults=True):
+    """One leader pod, its worker StatefulSet and workers. Identified by the leader pod's name."""
+
+    name: str
+    leader: PodState | None = None
+    worker_set: StatefulSetObserved | None = None
+    worker_set_leaders: dict[str, str] = {}
+    """uid of each worker StatefulSet ever seen under the present leader → uid of the leader that owns it."""
+    workers: dict[str, PodState] = {}
+    pending_pods: int = 0
+    """Pods in phase Pending, leader included."""
+    service: ServiceObserved | None = None
+    recreation: GroupRecreationStarted | None = None
+    """The recreation that was decided and is not over: its leader still exists."""
+    lifecycle: str = "Absent"
+    unjudged: dict[str, Failure] = {}
+    """Failures that await a decision, by pod uid: until the set, or the owner of the pod, has been seen."""
+    counted: Counts = Counts()
+
+    @property
+    def index(self) -> int:
+        """Group index: the leader's label if it is a number, else the ordinal of its name (spec D7); -1 if neither."""
+        label = self.leader.view.labels.get(names.GROUP_INDEX, "") if self.leader else ""
+        return int(label) if label.isdecimal() else names.pod_ordinal(self.name).ordinal
+
+    @property
+    def recreating(self) -> str:
+        """uid of the leader whose deletion has been decided; empty when none has."""
+        return self.recreation.leader_uid if self.recreation is not None else ""
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing of the group is left."""
+        return self.leader is None and self.worker_set is None and not self.workers and self.service is None
+
+
+class Retry(msgspec.Struct, omit_defaults=True):
+    """A failed command's target: how often in a row, and whether its timer is still running."""
+
+    attempts: int
+    waiting: bool = True
+
+
+class AppliedLeader(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The last leader StatefulSet that was applied successfully."""
+
+    inputs: str
+    """Digest of everything that went into it (``leader.inputs``)."""
+    generation: int = 0
+    """``metadata.generation`` that the API server answered with: a later one is someone else's change."""
+
+
+class Aggregate(msgspec.Struct, omit_defaults=True):
+    """Everything known of one set, and every command that still lacks an outcome."""
+
+    name: SetName
+    set_: SetObserved | None = msgspec.field(default=None, name="set")
+    spec: SetSpec | None = None
+    spec_json: dict[str, Any] = {}
+    wanted_data: str = ""
+    """Revision data of the present spec (spec 9.1)."""
+    set_digest: str = ""
+    """Digest of the set's spec, labels and annotations."""
+    status: dict[str, Any] = {}
+    """The status as last observed or written."""
+    status_written_ms: int = 0
+    """Time of the event that led to the last status write."""
+
+    leader_set: StatefulSetObserved | None = None
+    applied: AppliedLeader | None = None
+    service: ServiceObserved | None = None
+    revisions: dict[str, RevisionObserved] = {}
+    target_key: str = ""
+    """Key of the revision that groups are to have."""
+    chosen_for: str = ""
+    """The wanted data for which ``target_key`` was chosen."""
+
+    groups: dict[str, Group] = {}
+    totals: Counts = Counts()
+
+    in_flight: dict[str, Issued] = {}
+    retries: dict[str, Retry] = {}
+    timers: dict[str, int] = {}
+    """Timers that were set and have not fired: name → time in milliseconds since the epoch."""
+    warned: dict[str, str] = {}
+    """Last warning about each target: the same is not repeated until the target succeeded."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing is left of the set, and nothing is under way."""
+        return (
+            self.set_ is None
+            and self.leader_set is None
+            and self.service is None
+            and not self.groups
+            and not self.revisions
+            and not self.in_flight
+        )
+
+    @property
+    def own_leader_set(self) -> StatefulSetObserved | None:
+        """The leader StatefulSet, unless it is another owner's (also an earlier set's) or on its way out."""
+        view = self.leader_set
+        if view is None or view.deleting_since is not None:
+            return None
+        uid = self.set_.uid if self.set_ is not None else ""
+        return view if view.owner is None or view.owner.uid == uid else None
+
+    @property
+    def is_active(self) -> bool:
+        """The set exists and is not on its way out: only then is anything done (spec 4.2 step 2)."""
+        return self.set_ is not None and self.spec is not None and self.set_.deleting_since is None
+
+    def size_of(self, group: Group) -> int:
+        """Pods of a group: by its leader's annotation, so that an old group keeps its own size (spec D29)."""
+        text = group.leader.view.annotations.get(names.SIZE, "") if group.leader else ""
+        if text.isdecimal():
+            return int(text)
+        return self.spec.size if self.spec is not None else 1
+
+    def can_issue(self, target: str) -> bool:
+        """No command for the target is in flight or waiting for its retry."""
+        retry = self.retries.get(target)
+        return target not in self.in_flight and (retry is None or not retry.waiting)
+
+
+def is_older(view: View, known: View) -> bool:
+    """Whether ``view`` is an earlier state of the same object than ``known``: such an event changes nothing."""
+    return view.uid == known.uid and precedes(view.resource_version, known.resource_version)
+
+
+def precedes(version: str, known: str) -> bool:
+    """Compare resource versions of one object: numbers by value (KEP-5504), anything else never precedes."""
+    return version.isdecimal() and known.isdecimal() and int(version) < int(known)

@@ -1,0 +1,151 @@
+"""The set's status: counts, conditions and when they are written (spec 1.6, 4.8; defects D54 to D56).
+
+At most one write is in flight, and counts alone are written at most every ``COUNTS_INTERVAL_MS``: a storm of
+readiness changes becomes a few writes. A condition or generation that changes is written at once.
+"""
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import msgspec
+
+from lws_events import names
+from lws_events.commands import RecordEvent, SetTimer, UpdateSetStatus, status_target
+from lws_events.decisions import ConditionChanged
+from lws_events.machine import announcements
+from lws_events.machine.draft import Draft
+from lws_events.machine.state import Aggregate
+
+COUNTS_INTERVAL_MS: Final = 1_000
+"""What a person who watches does not notice, and what spares the API server most writes of a big rollout."""
+
+TIMER: Final = "status"
+
+AVAILABLE: Final = "Available"
+PROGRESSING: Final = "Progressing"
+UPDATE_IN_PROGRESS: Final = "UpdateInProgress"
+
+_TEXTS: Final = {
+    AVAILABLE: ("AllGroupsReady", "All replicas are ready"),
+    PROGRESSING: ("GroupsProgressing", "Replicas are progressing"),
+    UPDATE_IN_PROGRESS: ("GroupsUpdating", "Rolling Upgrade is in progress"),
+}
+_EXCLUDES: Final = {
+    AVAILABLE: (PROGRESSING, UPDATE_IN_PROGRESS),
+    PROGRESSING: (AVAILABLE,),
+    UPDATE_IN_PROGRESS: (AVAILABLE,),
+}
+
+Condition = dict[str, Any]
+
+
+def is_done(state: Aggregate) -> bool:
+    """Every group is updated and ready, and none is held back by a partition (spec 4.8, D56)."""
+    spec, leader_set = state.spec, state.leader_set
+    if spec is None or leader_set is None or spec.partition != 0:
+        return False
+    if spec.replicas == 0 and leader_set.status_replicas != 0:
+        return False
+    return state.totals.updated_ready_from_partition == spec.replicas
+
+
+def decide_status(draft: Draft) -> None:
+    """Write the status if it should be another one than is known."""
+    state = draft.state
+    assert state.set_ is not None
+    if state.own_leader_set is None:
+        return
+    wanted, chosen = _wanted(state, at_ms=draft.at_ms)
+    if wanted == state.status or not state.can_issue(status_target(state.name.name)):
+        return
+    changed = _changed(state.status.get("conditions", []), wanted["conditions"])
+    if not changed and wanted.get("observedGeneration") == state.status.get("observedGeneration"):
+        due_ms = state.status_written_ms + COUNTS_INTERVAL_MS
+        if draft.at_ms < due_ms:
+            if TIMER not in state.timers:
+                draft.issue(SetTimer(timer=TIMER, fire_at_ms=due_ms))
+            return
+    for condition in changed:
+        draft.note(ConditionChanged(condition=condition["type"], status=condition["status"]))
+    draft.issue(
+        UpdateSetStatus(name=state.name.name, uid=state.set_.uid, status=msgspec.Raw(msgspec.json.encode(wanted))),
+        announce=_announcement(state, chosen, wanted) if changed else None,
+    )
+
+
+def _wanted(state: Aggregate, *, at_ms: int) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """The status that the set should have, and the conditions chosen (the first one names the event)."""
+    assert state.set_ is not None
+    assert state.leader_set is not None
+    totals = state.totals
+    chosen = _choose(state)
+    counts = {
+        "replicas": state.leader_set.status_replicas,
+        "readyReplicas": totals.ready,
+        "updatedReplicas": totals.updated,
+        "observedGeneration": state.set_.generation,
+    }
+    wanted: dict[str, Any] = {name: value for name, value in counts.items() if value}
+    wanted["hpaPodSelector"] = state.status.get("hpaPodSelector") or (
+        f"{names.SET_NAME}={state.name.name},{names.WORKER_INDEX}=0"
+    )
+    wanted["conditions"] = _conditions(
+        state.status.get("conditions", []), chosen, generation=state.set_.generation, at_ms=at_ms
+    )
+    return wanted, chosen
+
+
+def _choose(state: Aggregate) -> tuple[str, ...]:
+    """Rules A2, A3, A4 of spec 1.6."""
+    spec, totals = state.spec, state.totals
+    assert spec is not None
+    if totals.updated_from_partition < totals.existing_from_partition:
+        return (UPDATE_IN_PROGRESS, PROGRESSING)
+    if totals.ready_wanted == spec.replicas and totals.updated_ready_from_partition == totals.existing_from_partition:
+        return (AVAILABLE,)
+    return (PROGRESSING,)
+
+
+def _conditions(known: list[Condition], chosen: tuple[str, ...], *, generation: int, at_ms: int) -> list[Condition]:
+    """Set the chosen conditions True and what they exclude False; the time moves with ``status`` only (D54)."""
+    now = datetime.fromtimestamp(at_ms // 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    excluded = {other for condition in chosen for other in _EXCLUDES[condition]}
+    conditions = []
+    for condition in known:
+        name = condition.get("type", "")
+        status = "True" if name in chosen else "False" if name in excluded else condition.get("status")
+        moved = status != condition.get("status")
+        conditions.append(
+            condition
+            | {"status": status, "observedGeneration": generation}
+            | ({"lastTransitionTime": now} if moved else {})
+        )
+    present = {condition.get("type") for condition in known}
+    for name in chosen:
+        if name not in present:
+            reason, message = _TEXTS[name]
+            conditions.append(
+                {
+                    "type": name,
+                    "status": "True",
+                    "reason": reason,
+                    "message": message,
+                    "observedGeneration": generation,
+                    "lastTransitionTime": now,
+                }
+            )
+    return conditions
+
+
+def _changed(before: list[Condition], after: list[Condition]) -> list[Condition]:
+    statuses = {condition.get("type"): condition.get("status") for condition in before}
+    return [condition for condition in after if statuses.get(condition["type"]) != condition["status"]]
+
+
+def _announcement(state: Aggregate, chosen: tuple[str, ...], wanted: dict[str, Any]) -> RecordEvent:
+    assert state.set_ is not None
+    assert state.spec is not None
+    reason, message = _TEXTS[chosen[0]]
+    ready = wanted.get("readyReplicas", 0)
+    note = f"{message}, with {ready} groups ready of total {state.spec.replicas} groups"
+    return announcements.about_set(state.set_.uid, reason=reason, action="Update", note=note)

@@ -1,0 +1,129 @@
+"""The worker StatefulSet of one group: when it is created, from which revision, and what it waits for (spec 4.7).
+
+It is created once for each leader pod and never changed: a new one comes with a new leader.
+"""
+
+import msgspec
+
+from lws_events import names
+from lws_events.canonical.errors import CanonicalError
+from lws_events.commands import CreateWorkerStatefulSet
+from lws_events.machine import announcements
+from lws_events.machine.draft import Draft
+from lws_events.machine.manifest import lws_object
+from lws_events.machine.spec import LEADER_READY
+from lws_events.machine.state import Aggregate, Group
+from lws_events.machine.versions import belonging
+from lws_events.objects.metadata import LeaderRef
+from lws_events.objects.worker_statefulset import (
+    TopologyUnknownError,
+    prepare_worker_template,
+    worker_statefulset,
+)
+from lws_events.revisions import newest_with_key, restore
+
+
+def leader_ref(state: Aggregate, group: Group) -> LeaderRef:
+    """The leader pod as the builders need it."""
+    assert group.leader is not None
+    view = group.leader.view
+    return LeaderRef(
+        name=group.name,
+        namespace=state.name.namespace,
+        uid=view.uid,
+        labels=view.labels,
+        requests_tpus=view.requests_tpus,
+    )
+
+
+def waits_for(state: Aggregate, group: Group) -> str:
+    """Why the worker StatefulSet is not created yet, in words; empty if nothing stands in the way."""
+    spec, leader, existing = state.spec, group.leader, group.worker_set
+    assert spec is not None
+    assert leader is not None
+    if existing is not None:
+        is_ours = existing.owner is not None and existing.owner.uid == leader.view.uid
+        return "" if is_ours else "the worker StatefulSet of an earlier leader to go"
+    if spec.startup_policy == LEADER_READY and not leader.view.ready:
+        return "the leader pod to become ready (startupPolicy LeaderReady)"
+    if spec.exclusive_topology and not leader.view.node:
+        return f"the leader pod to be scheduled{f': {leader.view.waiting}' if leader.view.waiting else ''}"
+    if spec.exclusive_topology and spec.exclusive_topology not in leader.view.topology:
+        return f'node "{leader.view.node}" to have the topology label {spec.exclusive_topology}'
+    if newest_with_key(belonging(state), leader.view.labels.get(names.REVISION_KEY, "")) is None:
+        return "the ControllerRevision of the leader pod's key to exist"
+    return ""
+
+
+def decide_workers(draft: Draft, group: Group) -> None:
+    """Create the worker StatefulSet of a group whose leader exists, once nothing stands in the way."""
+    state, leader = draft.state, group.leader
+    assert leader is not None
+    assert state.spec is not None
+    if state.size_of(group) == 1 or group.worker_set is not None or waits_for(state, group):
+        _warn_about_node(draft, group)
+        return
+    if not state.can_issue(f"statefulset/{group.name}"):
+        return
+    revision = newest_with_key(belonging(state), leader.view.labels.get(names.REVISION_KEY, ""))
+    assert revision is not None
+    topology = leader.view.topology.get(state.spec.exclusive_topology) if state.spec.exclusive_topology else None
+    try:
+        prepared = prepare_worker_template(
+            restore(state.spec_json, bytes(revision.data)), namespace=state.name.namespace
+        )
+        manifest = worker_statefulset(
+            prepared, lws=lws_object(state), leader=leader_ref(state, group), topology_value=topology
+        )
+    except (CanonicalError, TopologyUnknownError) as error:
+        warn_create_failed(draft, group, str(error))
+        return
+    if manifest is None:
+        return
+    assert state.set_ is not None
+    note = f"Created worker statefulset for leader pod {group.name}"
+    draft.issue(
+        CreateWorkerStatefulSet(
+            name=group.name, owner_uid=leader.view.uid, manifest=msgspec.Raw(msgspec.json.encode(manifest))
+        ),
+        announce=announcements.pod_event(
+            state.set_.uid,
+            reason="GroupsProgressing",
+            action="Create",
+            note=note,
+            pod=group.name,
+            pod_uid=leader.view.uid,
+        ),
+    )
+
+
+def warn_create_failed(draft: Draft, group: Group, error: str) -> None:
+    """The Warning for a worker StatefulSet that could not be created."""
+    note = f"Failed to create worker statefulset for leader pod {group.name}: {error}"
+    _warn(draft, group, note)
+
+
+def _warn_about_node(draft: Draft, group: Group) -> None:
+    """A node without the topology label keeps a group waiting until someone labels it (spec D51)."""
+    spec, leader = draft.state.spec, group.leader
+    assert spec is not None
+    assert leader is not None
+    key, node = spec.exclusive_topology, leader.view.node
+    if key and node and key not in leader.view.topology and group.worker_set is None:
+        _warn(draft, group, f'node "{node}" does not have topology label: {key}')
+
+
+def _warn(draft: Draft, group: Group, note: str) -> None:
+    lws, leader = draft.state.set_, group.leader
+    if lws is None:
+        return
+    event = announcements.warning(
+        lws.uid,
+        about=f"statefulset/{group.name}",
+        reason="FailedCreate",
+        action="Create",
+        note=note,
+        pod=group.name,
+        pod_uid=leader.view.uid if leader is not None else "",
+    )
+    draft.warn(event)
