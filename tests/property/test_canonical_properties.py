@@ -67,7 +67,8 @@ def test_printing_a_quantity_again_changes_nothing(text: str) -> None:
     assert canonical_quantity(canonical_quantity(text)) == canonical_quantity(text)
 
 
-@given(st.integers(-(10**15), 10**15), st.sampled_from(["", "m", "k", "M"]))
+# From 1000E on the reference loses the magnitude, and so do we.
+@given(st.integers(1 - 10**15, 10**15 - 1), st.sampled_from(["", "m", "k", "M"]))
 def test_printing_keeps_the_value(number: int, suffix: str) -> None:
     scale = {"": Fraction(1), "m": Fraction(1, 1000), "k": Fraction(1000), "M": Fraction(10**6)}[suffix]
     digits, exponent = comparable_quantity(canonical_quantity(f"{number}{suffix}"))
