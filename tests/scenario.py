@@ -166,7 +166,7 @@ class Scenario:
     def carry_out(self) -> None:
         """Answer every command in flight with success, and let the objects that it creates be seen."""
         for _ in range(50):
-            pending = [each for each in self.state.in_flight.values()]
+            pending = list(self.state.in_flight.values())
             if not pending:
                 return
             for issued in pending:

@@ -18,6 +18,7 @@ from lws_events.machine.manifest import lws_object
 from lws_events.machine.rollout import Plan, plan
 from lws_events.machine.state import Aggregate
 from lws_events.objects.leader_statefulset import leader_statefulset
+from lws_events.scaling import ScalingError
 
 
 def decide_leader(draft: Draft, *, key: str) -> None:
