@@ -54,6 +54,7 @@ class MemoryStream:
         self._size_bytes = 0
         self._ids: dict[str, tuple[int, int]] = {}
         self._last_of_subject: dict[str, int] = {}
+        self._scheduled = 0
         self._timers: dict[str, tuple[int, int, bytes]] = {}
         self._timer_heap: list[tuple[int, int, str]] = []
         self._grown = asyncio.Event()
@@ -129,9 +130,9 @@ class MemoryStream:
     async def schedule(self, subject: str, *, fire_at_ns: int, data: bytes) -> None:
         await asyncio.sleep(0)
         self._admit([Message(subject, data)])
-        self._last_sequence += 1  # as on JetStream, where the timer's definition is a message of the same stream
-        self._timers[subject] = (fire_at_ns, self._last_sequence, data)
-        heapq.heappush(self._timer_heap, (fire_at_ns, self._last_sequence, subject))
+        self._scheduled += 1
+        self._timers[subject] = (fire_at_ns, self._scheduled, data)
+        heapq.heappush(self._timer_heap, (fire_at_ns, self._scheduled, subject))
         self.fire_due()
 
     async def cancel(self, subject: str) -> None:

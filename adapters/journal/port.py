@@ -31,7 +31,7 @@ class Record(msgspec.Struct, frozen=True):
     """What was stored."""
 
     sequence: int
-    """From 1, growing. Not dense: the stream also counts the definitions of timers, which no reader is shown."""
+    """From 1, growing."""
     subject: str
     data: bytes
     at_ns: int

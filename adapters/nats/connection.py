@@ -1,0 +1,235 @@
+"""A connection to NATS that is never given up.
+
+nats-py leaves three gaps that this module closes: a request that is under way when the connection breaks waits for its
+whole time limit (here it fails at once); a connection that the server refuses once during a reconnect is closed for
+good (here it is opened again); errors that no callback takes are printed and forgotten (here they are logged and the
+last one is named in the error that the caller gets). It knows nothing of JetStream.
+"""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import structlog
+from nats import errors as nats_errors
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+
+from adapters.journal.errors import JournalUnavailable, MessageRefused, UnsuitableServer
+
+REQUEST_SECONDS: Final = 5.0
+"""How long an answer may take: an fsync on a busy disk is far below, an election in a cluster about two seconds."""
+
+_RECONNECT_SECONDS: Final = 0.1
+_REOPEN_SECONDS_MAX: Final = 5.0
+_PENDING_BYTES: Final = 64 * 1024 * 1024
+"""What may wait in the client while the socket is busy: more than the largest batch (1,000 facts)."""
+
+_log = structlog.get_logger(__name__)
+
+
+class ConnectionSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the servers are and who we are. Everything but ``url`` is optional."""
+
+    url: str
+    """One or more, separated by commas; ``tls://`` asks for TLS."""
+    user: str | None = None
+    password: str | None = None
+    token: str | None = None
+    credentials_file: Path | None = None
+    """A ``.creds`` file with a user's JWT and seed."""
+    tls_ca_file: Path | None = None
+    tls_cert_file: Path | None = None
+    tls_key_file: Path | None = None
+
+
+class Connection:
+    """One client. Make it with ``connect``."""
+
+    def __init__(self, settings: ConnectionSettings, *, name: str) -> None:
+        self._settings = settings
+        self._name = name
+        self._client = Client()
+        self._closing = False
+        self._last_error: Exception | None = None
+        self._requests: set[asyncio.Task[Msg]] = set()
+        self._reopening: asyncio.Task[None] | None = None
+        self.on_lost: set[Callable[[], None]] = set()
+        """Called whenever the connection breaks; what was under way may be lost."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether a server can be reached right now, as far as is known."""
+        return self._client.is_connected
+
+    @property
+    def server_version(self) -> tuple[int, int, int]:
+        """Version of the server that we are connected to."""
+        version = self._client.connected_server_version
+        return (version.major, version.minor, version.patch)
+
+    @property
+    def payload_bytes_max(self) -> int:
+        """Largest message that the server takes."""
+        return self._client.max_payload
+
+    async def open(self, *, timeout: float) -> None:
+        """Connect, or raise ``JournalUnavailable`` (nobody there) or ``UnsuitableServer`` (we are refused)."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._connect()
+        except (TimeoutError, OSError, nats_errors.Error) as error:
+            cause = self._last_error or error
+            with contextlib.suppress(Exception):
+                await self._client.close()
+            if isinstance(cause, nats_errors.AuthorizationError) or "authorization" in str(cause).lower():
+                raise UnsuitableServer(
+                    f"NATS at {self._settings.url} refused our credentials; check user, password, token or .creds file"
+                ) from cause
+            raise JournalUnavailable(f"no NATS server answered at {self._settings.url}: {cause!r}") from cause
+
+    async def close(self) -> None:
+        """Close for good. Requests under way fail."""
+        self._closing = True
+        if self._reopening is not None:
+            self._reopening.cancel()
+            await asyncio.gather(self._reopening, return_exceptions=True)
+        with contextlib.suppress(nats_errors.Error, OSError):
+            await self._client.close()
+        self._fail_requests()
+
+    async def request(
+        self, subject: str, data: bytes, *, headers: dict[str, str] | None = None, timeout: float = REQUEST_SECONDS
+    ) -> Msg:
+        """One request, one answer. Raises ``JournalUnavailable``: without an answer nothing is known."""
+        self.require()
+        task = asyncio.ensure_future(self._client.request(subject, data, timeout=timeout, headers=headers))
+        self._requests.add(task)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                raise
+            raise JournalUnavailable(f"the connection to NATS broke while waiting for {subject}") from None
+        except nats_errors.MaxPayloadError as error:
+            raise MessageRefused(
+                f"{len(data)} bytes are more than the server takes ({self.payload_bytes_max})"
+            ) from error
+        except (nats_errors.Error, OSError) as error:
+            raise JournalUnavailable(f"no answer from NATS on {subject}: {error!r}") from error
+        finally:
+            task.cancel()
+            self._requests.discard(task)
+
+    async def publish(
+        self, subject: str, data: bytes = b"", *, headers: dict[str, str] | None = None, reply: str = ""
+    ) -> None:
+        """Send without an answer. Raises ``JournalUnavailable`` if there is no connection."""
+        self.require()
+        try:
+            await self._client.publish(subject, data, reply=reply, headers=headers)
+        except nats_errors.MaxPayloadError as error:
+            raise MessageRefused(
+                f"{len(data)} bytes are more than the server takes ({self.payload_bytes_max})"
+            ) from error
+        except (nats_errors.Error, OSError) as error:
+            raise JournalUnavailable(f"cannot send to NATS: {error!r}") from error
+
+    async def subscribe(self, subject: str, callback: Callable[[Msg], Awaitable[None]]) -> Subscription:
+        """Messages of a subject. The client's own queue is unbounded: use flow control or small answers only."""
+        self.require()
+        try:
+            return await self._client.subscribe(subject, cb=callback, pending_msgs_limit=0, pending_bytes_limit=0)
+        except (nats_errors.Error, OSError) as error:
+            raise JournalUnavailable(f"cannot subscribe to {subject}: {error!r}") from error
+
+    def new_inbox(self) -> str:
+        """A subject that nobody else uses."""
+        return self._client.new_inbox()
+
+    def require(self) -> None:
+        """Raise ``JournalUnavailable`` unless connected: nats-py would queue what is sent and send it much later."""
+        if not self._client.is_connected:
+            raise JournalUnavailable(f"not connected to NATS at {self._settings.url}: {self._last_error!r}")
+
+    async def _connect(self) -> None:
+        settings = self._settings
+        self._client = Client()
+        await self._client.connect(
+            servers=settings.url.split(","),
+            name=self._name,
+            error_cb=self._on_error,
+            disconnected_cb=self._on_disconnected,
+            closed_cb=self._on_closed,
+            max_reconnect_attempts=-1,
+            reconnect_time_wait=_RECONNECT_SECONDS,  # type: ignore[arg-type]  # annotated int, used as float
+            ping_interval=10,
+            pending_size=_PENDING_BYTES,
+            user=settings.user,
+            password=settings.password,
+            token=settings.token,
+            user_credentials=str(settings.credentials_file) if settings.credentials_file else None,
+            tls=_tls_context(settings),
+        )
+        self._last_error = None
+
+    async def _on_error(self, error: Exception) -> None:
+        if repr(error) != repr(self._last_error):  # a server that is down refuses ten times a second
+            _log.warning("nats connection", error=repr(error))
+        self._last_error = error
+
+    async def _on_disconnected(self) -> None:
+        self._fail_requests()
+        for callback in list(self.on_lost):
+            callback()
+
+    async def _on_closed(self) -> None:
+        await self._on_disconnected()
+        if not self._closing and (self._reopening is None or self._reopening.done()):
+            self._reopening = asyncio.create_task(self._reopen())
+
+    async def _reopen(self) -> None:
+        delay = _RECONNECT_SECONDS
+        while not self._closing:
+            try:
+                async with asyncio.timeout(REQUEST_SECONDS):
+                    await self._connect()
+                return
+            except (TimeoutError, OSError, nats_errors.Error) as error:
+                await self._on_error(error)
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, _REOPEN_SECONDS_MAX)
+
+    def _fail_requests(self) -> None:
+        for task in list(self._requests):
+            task.cancel()
+
+
+async def connect(settings: ConnectionSettings, *, name: str = "lws-events", timeout: float = 10.0) -> Connection:
+    """An open connection that stays open: it reconnects until ``close``.
+
+    Raises ``JournalUnavailable`` when no server answers in time, ``UnsuitableServer`` when it refuses us.
+    """
+    connection = Connection(settings, name=name)
+    await connection.open(timeout=timeout)
+    return connection
+
+
+def _tls_context(settings: ConnectionSettings) -> Any:
+    """None unless TLS is asked for. Raises ``UnsuitableServer`` for files that cannot be used."""
+    files = (settings.tls_ca_file, settings.tls_cert_file, settings.tls_key_file)
+    if not any(files) and "tls://" not in settings.url:
+        return None
+    try:
+        context = ssl.create_default_context(cafile=settings.tls_ca_file)
+        if settings.tls_cert_file is not None:
+            context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
+    except (OSError, ssl.SSLError) as error:
+        raise UnsuitableServer(f"TLS files for NATS cannot be used: {error}") from error
+    return context

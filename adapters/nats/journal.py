@@ -1,0 +1,49 @@
+"""Opening a journal on a NATS server: to write it (the controller), or only to read it (tools)."""
+
+from typing import NamedTuple
+
+from adapters.journal.errors import JournalMissing
+from adapters.journal.port import Journal
+from adapters.nats.connection import Connection
+from adapters.nats.stream import NatsEventStream, NatsStream
+from adapters.nats.streams import SIZE_BYTES_MAX, StreamNames, clusters, ensure_streams, require_server
+
+
+class OpenedJournal(NamedTuple):
+    """A journal, and whether its EVENTS stream was created by opening it (then a new epoch begins)."""
+
+    journal: Journal
+    created: bool
+
+
+async def open_journal(
+    connection: Connection, cluster: str, *, size_bytes_max: int = SIZE_BYTES_MAX, replicas: int = 1
+) -> OpenedJournal:
+    """The journal of a cluster, created if need be, with these limits.
+
+    Raises ``UnsuitableServer``, ``JournalFull`` (that much cannot be reserved), ``JournalUnavailable``.
+    """
+    created = await ensure_streams(connection, cluster, size_bytes_max=size_bytes_max, replicas=replicas)
+    return OpenedJournal(_journal(connection, cluster, read_only=False), created)
+
+
+async def open_journal_for_reading(connection: Connection, cluster: str) -> Journal:
+    """The journal of a cluster as it is; appends are refused.
+
+    Raises ``JournalMissing``, which names the clusters that do have a journal there, or as ``open_journal``.
+    """
+    await require_server(connection)
+    present = await clusters(connection)
+    if StreamNames.of(cluster).token not in present:
+        known = ", ".join(present) or "none"
+        raise JournalMissing(f"no journal of cluster {cluster!r} on this server; clusters with a journal: {known}")
+    return _journal(connection, cluster, read_only=True)
+
+
+def _journal(connection: Connection, cluster: str, *, read_only: bool) -> Journal:
+    names = StreamNames.of(cluster)
+    return Journal(
+        cluster,
+        NatsEventStream(connection, names, read_only=read_only),
+        NatsStream(connection, names.decisions, names.decisions_root, read_only=read_only),
+    )

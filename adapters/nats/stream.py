@@ -1,0 +1,189 @@
+"""A stream of the journal on JetStream: appends with dedup and fences, last records, timers. ``reader`` reads it."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Any, Final
+
+from adapters.journal.errors import JournalReadOnly, MessageRefused
+from adapters.journal.port import (
+    BATCH_MESSAGES_MAX,
+    Appended,
+    Latest,
+    Message,
+    Record,
+    StreamInfo,
+)
+from adapters.nats import wire
+from adapters.nats.connection import Connection
+from adapters.nats.reader import read_records
+from adapters.nats.streams import FIRED_TIMER_TTL, StreamNames
+
+_SUBJECTS_PER_REQUEST: Final = 500
+"""JetStream answers for at most 1,024; half of it keeps a request below the default payload limit of 1 MB."""
+
+_SUBJECTS_LISTED_MAX: Final = 100_000
+"""How many subjects one ``STREAM.INFO`` lists."""
+
+
+class NatsStream:
+    """One stream, on a connection that others share. Passes the contract suite of ``adapters.journal.port``."""
+
+    def __init__(self, connection: Connection, name: str, root: str, *, read_only: bool = False) -> None:
+        self.name = name
+        self.root = root
+        self._connection = connection
+        self._read_only = read_only
+
+    async def append(self, messages: Sequence[Message], *, expected_last_sequence: int | None = None) -> Appended:
+        self._admit(messages)
+        sequences: list[int] = []
+        duplicates = 0
+        expected = expected_last_sequence
+        for start in range(0, len(messages), BATCH_MESSAGES_MAX):
+            appended = await self._append_batch(messages[start : start + BATCH_MESSAGES_MAX], expected)
+            sequences.extend(appended.sequences)
+            duplicates += appended.duplicates
+            expected = None if expected is None else max(expected, appended.last_sequence)
+        return Appended(sequences, duplicates)
+
+    async def latest(self, subject_filter: str, *, up_to: int | None = None) -> Latest:
+        last = await self.last_sequence()
+        limit = last if up_to is None else min(up_to, last)
+        if limit == 0:
+            return Latest(0, [])
+        records = await self._last_of([subject_filter], limit)
+        if records is None:
+            subjects = await self._subjects(subject_filter)
+            records = []
+            for start in range(0, len(subjects), _SUBJECTS_PER_REQUEST):
+                records += await self._last_of(subjects[start : start + _SUBJECTS_PER_REQUEST], limit) or []
+        return Latest(limit, sorted(records, key=lambda record: record.sequence))
+
+    async def read(
+        self,
+        *,
+        from_sequence: int = 1,
+        to_sequence: int | None = None,
+        subject_filter: str | None = None,
+        follow: bool,
+    ) -> AsyncIterator[Sequence[Record]]:
+        limit = to_sequence
+        if not follow:
+            last = await self.last_sequence()
+            limit = last if limit is None else min(limit, last)
+        batches = read_records(
+            self._connection,
+            self.name,
+            subject_filter=subject_filter or f"{self.root}.>",
+            from_sequence=from_sequence,
+            to_sequence=limit,
+            last_sequence=self.last_sequence,
+        )
+        try:
+            async for batch in batches:
+                yield batch
+        finally:
+            await batches.aclose()
+
+    async def last_sequence(self) -> int:
+        return (await self.info()).last_sequence
+
+    async def info(self) -> StreamInfo:
+        answer = await wire.api(self._connection, f"STREAM.INFO.{self.name}")
+        state = answer["state"]
+        return StreamInfo(
+            name=self.name,
+            first_sequence=state["first_seq"],
+            last_sequence=state["last_seq"],
+            messages=state["messages"],
+            size_bytes=state["bytes"],
+            size_bytes_max=answer["config"]["max_bytes"],
+            created_at_ns=wire.parse_time(answer["created"]),
+        )
+
+    async def _append_batch(self, messages: Sequence[Message], expected: int | None) -> Appended:
+        """All or none, unless some are known: then one by one."""
+        fenced = expected is not None or any(m.expected_subject_sequence is not None for m in messages)
+        if len(messages) == 1 and not fenced:
+            stored = await wire.publish(self._connection, messages[0])
+            return Appended([stored.sequence], int(stored.duplicate))
+        try:
+            stored = await wire.publish_batch(self._connection, messages, expected_last_sequence=expected)
+        except wire.DuplicateInBatch:
+            return await self._append_singly(messages, expected)
+        return Appended(range(stored.sequence - len(messages) + 1, stored.sequence + 1))
+
+    async def _append_singly(self, messages: Sequence[Message], expected: int | None) -> Appended:
+        sequences: list[int] = []
+        duplicates = 0
+        for message in messages:
+            stored = await self._append_one(message, expected)
+            sequences.append(stored.sequence)
+            duplicates += stored.duplicate
+            expected = None if expected is None else max(expected, stored.sequence)
+        return Appended(sequences, duplicates)
+
+    async def _append_one(self, message: Message, expected: int | None) -> wire.Acknowledgement:
+        if expected is not None or message.expected_subject_sequence is not None:
+            try:
+                return await wire.publish_batch(self._connection, [message], expected_last_sequence=expected)
+            except wire.DuplicateInBatch:
+                pass  # it is stored: the plain message below stores nothing and answers with its sequence
+        return await wire.publish(self._connection, message)
+
+    async def _last_of(self, subjects: Sequence[str], limit: int) -> list[Record] | None:
+        records: list[Record] = []
+        first = 1
+        while True:
+            page = await wire.last_of_subjects(self._connection, self.name, subjects, up_to=limit, first=first)
+            if page is None:
+                return None
+            found, pending = page
+            records += found
+            if not pending or not found:
+                return records
+            first = found[-1].sequence + 1
+
+    async def _subjects(self, subject_filter: str) -> list[str]:
+        found: list[str] = []
+        while True:
+            body = {"subjects_filter": subject_filter, "offset": len(found)}
+            page: dict[str, Any] = await wire.api(self._connection, f"STREAM.INFO.{self.name}", body)
+            subjects: dict[str, int] = page["state"].get("subjects") or {}
+            found += subjects
+            if len(subjects) < _SUBJECTS_LISTED_MAX:
+                return sorted(found)
+
+    def _admit(self, messages: Sequence[Message]) -> None:
+        if self._read_only:
+            raise JournalReadOnly(f"stream {self.name} was opened to be read only")
+        if not messages:
+            raise MessageRefused("an append needs at least one message")
+        for message in messages:
+            if not message.subject.startswith(self.root + "."):
+                raise MessageRefused(f"subject {message.subject} is not below {self.root} of stream {self.name}")
+
+
+class NatsEventStream(NatsStream):
+    """The stream of events, with its timers."""
+
+    def __init__(self, connection: Connection, names: StreamNames, *, read_only: bool = False) -> None:
+        super().__init__(connection, names.events, names.events_root, read_only=read_only)
+        self._names = names
+
+    async def schedule(self, subject: str, *, fire_at_ns: int, data: bytes) -> None:
+        self._admit([Message(subject, data)])
+        definition = Message(self._names.schedule_subject(subject), data)
+        await wire.publish(
+            self._connection,
+            definition,
+            {
+                "Nats-Schedule": f"@at {wire.format_time(fire_at_ns)}",
+                "Nats-Schedule-Target": self._names.fired_subject(subject),
+                "Nats-Schedule-TTL": FIRED_TIMER_TTL,
+            },
+        )
+
+    async def cancel(self, subject: str) -> None:
+        self._admit([Message(subject, b"")])
+        body = {"filter": self._names.schedule_subject(subject)}
+        await wire.api(self._connection, f"STREAM.PURGE.{self._names.timers}", body)

@@ -1,0 +1,198 @@
+"""The streams of one cluster's journal on a JetStream server: names, configuration, creation.
+
+Three of them. EVENTS and DECISIONS refuse when full (``discard: new``): history is never dropped silently. JetStream
+does not let such a stream hold scheduled messages (error 10052), so timers live in a third, small stream:
+
+    TIMERS   lws.schedules.<cluster>.>   one definition per timer, replaced and purged by subject
+             lws.timers.<cluster>.>      what fired; the server itself copies it into EVENTS (a stream source)
+    EVENTS   lws.events.<cluster>.>      facts, and the fired timers under ``lws.events``
+
+The copy is exact and in order, is taken up again after a crash, and waits while EVENTS is full. Readers of EVENTS never
+see a definition. What is left in TIMERS after firing expires.
+"""
+
+import asyncio
+from typing import Any, Final
+
+import msgspec
+
+from adapters.journal.errors import JournalFull, JournalMissing, JournalUnavailable, UnsuitableServer
+from adapters.nats import wire
+from adapters.nats.connection import Connection
+from lws_events.subjects import DECISIONS, EVENTS, encode_token
+
+SIZE_BYTES_MAX: Final = 10 * 1024**3
+"""Default limit of EVENTS and of DECISIONS each: some twenty million facts."""
+
+DEDUP_WINDOW_SECONDS: Final = 120
+FIRED_TIMER_TTL: Final = "720h"
+"""Fired timers are needed until EVENTS has copied them: a moment, or as long as EVENTS is full."""
+
+_JETSTREAM_SECONDS: Final = 10.0
+"""A cluster that has just started elects its leader within a few seconds."""
+
+_JETSTREAM_POLL_SECONDS: Final = 0.1
+_SERVER_MIN: Final = (2, 12, 0)
+_SCHEDULES: Final = "lws.schedules"
+_TIMERS: Final = "lws.timers"
+_SECOND_NS: Final = 1_000_000_000
+
+
+class StreamNames(msgspec.Struct, frozen=True):
+    """Names and subject roots of one cluster's journal. The cluster is one token, encoded."""
+
+    token: str
+
+    @classmethod
+    def of(cls, cluster: str) -> "StreamNames":
+        """Names for a cluster of any name."""
+        return cls(encode_token(cluster))
+
+    @property
+    def events(self) -> str:
+        """Stream of events."""
+        return f"{_EVENTS_PREFIX}{self._suffix}"
+
+    @property
+    def decisions(self) -> str:
+        """Stream of decisions."""
+        return f"LWS_DECISIONS_{self._suffix}"
+
+    @property
+    def timers(self) -> str:
+        """Stream of timers."""
+        return f"LWS_TIMERS_{self._suffix}"
+
+    @property
+    def events_root(self) -> str:
+        """First tokens of the subject of every event."""
+        return f"{EVENTS}.{self.token}"
+
+    @property
+    def decisions_root(self) -> str:
+        """First tokens of the subject of every decision."""
+        return f"{DECISIONS}.{self.token}"
+
+    def schedule_subject(self, event_subject: str) -> str:
+        """Where the definition of the timer that fires on ``event_subject`` is kept."""
+        return f"{_SCHEDULES}.{self.token}{event_subject.removeprefix(self.events_root)}"
+
+    def fired_subject(self, event_subject: str) -> str:
+        """Where the timer fires; EVENTS copies it to ``event_subject``."""
+        return f"{_TIMERS}.{self.token}{event_subject.removeprefix(self.events_root)}"
+
+    @property
+    def _suffix(self) -> str:
+        return self.token.replace("/", "%2F").replace("\\", "%5C")  # a stream's name is also a directory's
+
+
+_EVENTS_PREFIX: Final = "LWS_EVENTS_"
+
+
+async def ensure_streams(
+    connection: Connection, cluster: str, *, size_bytes_max: int = SIZE_BYTES_MAX, replicas: int = 1
+) -> bool:
+    """Create the streams or bring their configuration up to date. True if the EVENTS stream was created now.
+
+    Raises ``UnsuitableServer`` (too old, JetStream off), ``JournalFull`` (cannot reserve that much),
+    ``JournalUnavailable``.
+    """
+    await require_server(connection)
+    names = StreamNames.of(cluster)
+    await _ensure(connection, _timers_config(names, replicas))
+    await _ensure(connection, _journal_config(names.decisions, names.decisions_root, size_bytes_max, replicas))
+    events = _journal_config(names.events, names.events_root, size_bytes_max, replicas)
+    transform = {"src": f"{_TIMERS}.{names.token}.>", "dest": f"{names.events_root}.>"}
+    events["sources"] = [{"name": names.timers, "subject_transforms": [transform]}]
+    return await _ensure(connection, events)
+
+
+async def require_server(connection: Connection) -> None:
+    """Raise ``UnsuitableServer`` for a server that cannot hold a journal."""
+    version = connection.server_version
+    if version < _SERVER_MIN:
+        found, needed = (".".join(map(str, numbers)) for numbers in (version, _SERVER_MIN))
+        raise UnsuitableServer(
+            f"NATS server {found} is too old: atomic batches and timers need {needed} or later; upgrade it, "
+            "or leave out --nats-url to use the embedded server"
+        )
+    try:
+        async with asyncio.timeout(_JETSTREAM_SECONDS):
+            await _jetstream_answers(connection)
+    except TimeoutError as error:
+        raise UnsuitableServer(
+            "the NATS server does not answer JetStream requests: enable JetStream for this account (or, in a cluster, "
+            "wait for a majority of the servers)"
+        ) from error
+
+
+async def _jetstream_answers(connection: Connection) -> None:
+    while True:
+        try:
+            await wire.api(connection, "INFO")
+        except JournalUnavailable:
+            await asyncio.sleep(_JETSTREAM_POLL_SECONDS)
+        else:
+            return
+
+
+async def clusters(connection: Connection) -> list[str]:
+    """Tokens of the clusters that have a journal on this server, sorted."""
+    found: list[str] = []
+    while True:
+        page = await wire.api(connection, "STREAM.NAMES", {"offset": len(found)})
+        names: list[str] = page.get("streams") or []
+        found += names
+        if not names or len(found) >= page["total"]:
+            break
+    return sorted(name.removeprefix(_EVENTS_PREFIX) for name in found if name.startswith(_EVENTS_PREFIX))
+
+
+async def _ensure(connection: Connection, wanted: dict[str, Any]) -> bool:
+    name = wanted["name"]
+    try:
+        present = (await wire.api(connection, f"STREAM.INFO.{name}"))["config"]
+    except JournalMissing:
+        await wire.api(connection, f"STREAM.CREATE.{name}", wanted)
+        return True
+    if any(present.get(key, False) != value for key, value in wanted.items()):
+        try:
+            await wire.api(connection, f"STREAM.UPDATE.{name}", {**present, **wanted})
+        except wire.ApiRefused as error:
+            raise UnsuitableServer(
+                f"stream {name} exists and cannot be made what the journal needs: {error}"
+            ) from error
+        except JournalFull as error:
+            raise JournalFull(f"stream {name} cannot be given {wanted['max_bytes']} bytes: {error}") from error
+    return False
+
+
+def _journal_config(name: str, root: str, size_bytes_max: int, replicas: int) -> dict[str, Any]:
+    return {
+        "name": name,
+        "subjects": [f"{root}.>"],
+        "storage": "file",
+        "retention": "limits",
+        "discard": "new",
+        "max_bytes": size_bytes_max,
+        "num_replicas": replicas,
+        "duplicate_window": DEDUP_WINDOW_SECONDS * _SECOND_NS,
+        "allow_direct": True,
+        "allow_atomic": True,
+    }
+
+
+def _timers_config(names: StreamNames, replicas: int) -> dict[str, Any]:
+    return {
+        "name": names.timers,
+        "subjects": [f"{_SCHEDULES}.{names.token}.>", f"{_TIMERS}.{names.token}.>"],
+        "storage": "file",
+        "retention": "limits",
+        "discard": "old",
+        "num_replicas": replicas,
+        "max_msgs_per_subject": 1,
+        "allow_direct": True,
+        "allow_msg_schedules": True,
+        "allow_msg_ttl": True,
+        "allow_rollup_hdrs": True,
+    }
