@@ -1,0 +1,189 @@
+"""From objects of the Kubernetes API to the reduced views that the journal holds (``lws_events.events``).
+
+Pure functions of an object and of what is known about nodes. They say which subject a view belongs to; whether it is
+news is the observer's business.
+"""
+
+from typing import Final, NamedTuple
+
+import msgspec
+
+from adapters.kubernetes import wire
+from adapters.kubernetes.nodes import NodeLabels
+from lws_events import events, names, subjects
+from lws_events.accelerators import TPU, requests_tpus
+from lws_events.subjects import SetName
+
+_RESOURCES: Final = msgspec.json.Decoder(wire.Resources)
+_TPU_BYTES: Final = TPU.encode()
+_NORMAL_WAITS: Final = frozenset({"", "ContainerCreating", "PodInitializing"})
+"""Every pod goes through these within seconds; recording them would add one event per pod and explain nothing."""
+
+
+class Key(NamedTuple):
+    """Address of an object in the journal, within one cluster."""
+
+    kind: str
+    set_name: SetName
+    name: str
+
+
+class Reduced(NamedTuple):
+    """A view and where it belongs."""
+
+    key: Key
+    view: events.View
+
+
+def key_of(kind: str, meta: wire.Meta) -> Key | None:
+    """Where an object belongs; None for one that names no set."""
+    name = meta.name if kind in (subjects.SET, subjects.SET_STATUS) else meta.label(names.SET_NAME)
+    return Key(kind, SetName(meta.namespace, name), meta.name) if name else None
+
+
+def reduce_set(found: wire.LeaderWorkerSet) -> list[events.View]:
+    """A LeaderWorkerSet as two facts: what users wrote, and its status."""
+    meta = found.metadata
+    annotations = {key: value for key, value in (meta.annotations or {}).items() if key != names.LAST_APPLIED}
+    observed = events.SetObserved(
+        uid=meta.uid,
+        resource_version=meta.resource_version,
+        deleting_since=meta.deletion_timestamp,
+        generation=meta.generation,
+        labels=meta.labels or {},
+        annotations=annotations,
+        spec=found.spec.copy(),  # a copy: the original keeps the whole page of the listing in memory
+    )
+    status = events.SetStatusObserved(uid=meta.uid, resource_version=meta.resource_version, status=found.status.copy())
+    return [observed, status]
+
+
+def reduce_statefulset(found: wire.StatefulSet) -> events.StatefulSetObserved:
+    """A leader or worker StatefulSet."""
+    meta, spec, status = found.metadata, found.spec, found.status
+    rolling = spec.update_strategy.rolling_update if spec.update_strategy else None
+    return events.StatefulSetObserved(
+        uid=meta.uid,
+        resource_version=meta.resource_version,
+        deleting_since=meta.deletion_timestamp,
+        generation=meta.generation,
+        labels=meta.labels or {},
+        annotations=_ours(meta.annotations),
+        owner=_owner(meta),
+        replicas=1 if spec.replicas is None else spec.replicas,  # the API's default
+        partition=None if rolling is None else rolling.partition or 0,
+        status_replicas=status.replicas,
+        ready_replicas=status.ready_replicas,
+        available_replicas=status.available_replicas,
+        current_revision=status.current_revision,
+        update_revision=status.update_revision,
+    )
+
+
+def reduce_pod(found: wire.Pod, nodes: NodeLabels) -> events.PodObserved:
+    """A leader or worker pod, with the topology of its node."""
+    meta, spec, status = found.metadata, found.spec, found.status
+    statuses = [*(status.init_container_statuses or ()), *(status.container_statuses or ())]
+    annotations = _ours(meta.annotations)
+    return events.PodObserved(
+        uid=meta.uid,
+        resource_version=meta.resource_version,
+        deleting_since=meta.deletion_timestamp,
+        labels=_ours(meta.labels),
+        annotations=annotations,
+        owner=_owner(meta),
+        phase=status.phase or "Pending",
+        ready=any(condition.type == "Ready" and condition.status == "True" for condition in status.conditions or ()),
+        restarts=sum(container.restart_count for container in statuses),
+        last_exit=last_exit(status),
+        reason=status.reason,
+        waiting=_waiting(status, statuses),
+        node=spec.node_name,
+        topology=nodes.topology(spec.node_name, topology_keys(annotations)),
+        requests_tpus=_requests_tpus(spec),
+    )
+
+
+def reduce_service(found: wire.Service) -> events.ServiceObserved:
+    """A Service of a set or of a group."""
+    meta = found.metadata
+    return events.ServiceObserved(
+        uid=meta.uid,
+        resource_version=meta.resource_version,
+        deleting_since=meta.deletion_timestamp,
+        owner=_owner(meta),
+        headless=found.spec.cluster_ip == "None",
+        selector=found.spec.selector or {},
+    )
+
+
+def reduce_revision(found: wire.ControllerRevision) -> events.RevisionObserved:
+    """A ControllerRevision, with the exact bytes of its data."""
+    meta = found.metadata
+    return events.RevisionObserved(
+        uid=meta.uid,
+        resource_version=meta.resource_version,
+        deleting_since=meta.deletion_timestamp,
+        key=meta.label(names.REVISION_KEY),
+        number=found.revision,
+        owner=_owner(meta),
+        data=found.data.copy(),
+    )
+
+
+def topology_keys(annotations: dict[str, str]) -> list[str]:
+    """The topology keys that a pod's annotations name; an empty value counts as absent (spec D22)."""
+    named = (annotations.get(names.EXCLUSIVE_TOPOLOGY), annotations.get(names.SUBGROUP_EXCLUSIVE_TOPOLOGY))
+    return sorted({key for key in named if key})
+
+
+def last_exit(status: wire.PodStatus) -> events.ContainerExit | None:
+    """The newest end of any container. The regular end of an init container is none of interest."""
+    ends = [
+        (state.terminated.finished_at or "", container.name, state.terminated)
+        for initial, containers in ((True, status.init_container_statuses), (False, status.container_statuses))
+        for container in containers or ()
+        for state in (container.last_state, container.state)
+        if state is not None and state.terminated is not None
+        if not (initial and state.terminated.exit_code == 0)
+    ]
+    if not ends:
+        return None
+    # Times have whole seconds and one format, so they compare as text; of two at once, the later in the list is shown.
+    _, name, terminated = max(reversed(ends), key=lambda end: end[0])
+    return events.ContainerExit(name, terminated.exit_code, terminated.reason)
+
+
+def _waiting(status: wire.PodStatus, statuses: list[wire.ContainerStatus]) -> str:
+    """The scheduler's message, else the first container's reason that is out of the ordinary.
+
+    A container's message is left out: that of a crash loop counts the seconds, and every count would be an event.
+    """
+    for condition in status.conditions or ():
+        if condition.type == "PodScheduled" and condition.status == "False":
+            return condition.message or condition.reason
+    for container in statuses:
+        if container.state is not None and container.state.waiting is not None:
+            reason = container.state.waiting.reason
+            if reason not in _NORMAL_WAITS:
+                return f"{container.name}: {reason}"
+    return ""
+
+
+def _requests_tpus(spec: wire.PodSpec) -> bool:
+    """As ``lws_events.accelerators``, decoding the resources of a container only if they hold the word."""
+    named = [
+        {"resources": msgspec.structs.asdict(_RESOURCES.decode(container.resources))}
+        for container in (*(spec.containers or ()), *(spec.init_containers or ()))
+        if _TPU_BYTES in bytes(container.resources)
+    ]
+    return bool(named) and requests_tpus({"containers": named})
+
+
+def _ours(values: dict[str, str] | None) -> dict[str, str]:
+    return {key: value for key, value in (values or {}).items() if key.startswith(names.PREFIX)}
+
+
+def _owner(meta: wire.Meta) -> events.Owner | None:
+    owner = meta.controller
+    return None if owner is None else events.Owner(owner.kind, owner.name, owner.uid)

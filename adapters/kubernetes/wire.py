@@ -1,0 +1,191 @@
+"""Kubernetes objects as they come over the wire, as far as this program reads them.
+
+Everything else in an object (``managedFields``, most of the specs) is skipped by the decoder, never built. Any field may
+be absent, a map or list also null; templates and data stay raw bytes.
+"""
+
+from typing import Any
+
+import msgspec
+
+
+class OwnerReference(msgspec.Struct, rename="camel"):
+    """One entry of ``metadata.ownerReferences``."""
+
+    kind: str = ""
+    name: str = ""
+    uid: str = ""
+    controller: bool | None = None
+
+
+class Meta(msgspec.Struct, rename="camel"):
+    """``metadata`` of an object."""
+
+    name: str = ""
+    namespace: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    deletion_timestamp: str | None = None
+    labels: dict[str, str] | None = None
+    annotations: dict[str, str] | None = None
+    owner_references: list[OwnerReference] | None = None
+
+    def label(self, key: str) -> str:
+        """Value of a label; empty where it is absent."""
+        return (self.labels or {}).get(key, "")
+
+    @property
+    def controller(self) -> OwnerReference | None:
+        """The controller owner."""
+        return next((owner for owner in self.owner_references or () if owner.controller), None)
+
+
+class Object(msgspec.Struct):
+    """Any object."""
+
+    metadata: Meta
+
+
+class LeaderWorkerSet(Object):
+    """A LeaderWorkerSet."""
+
+    spec: msgspec.Raw = msgspec.Raw(b"{}")
+    status: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class RollingUpdate(msgspec.Struct):
+    """``spec.updateStrategy.rollingUpdate`` of a StatefulSet."""
+
+    partition: int | None = None
+
+
+class UpdateStrategy(msgspec.Struct, rename="camel"):
+    """``spec.updateStrategy`` of a StatefulSet."""
+
+    rolling_update: RollingUpdate | None = None
+
+
+class StatefulSetSpec(msgspec.Struct, rename="camel"):
+    """``spec`` of a StatefulSet."""
+
+    replicas: int | None = None
+    update_strategy: UpdateStrategy | None = None
+
+
+class StatefulSetStatus(msgspec.Struct, rename="camel"):
+    """``status`` of a StatefulSet."""
+
+    replicas: int = 0
+    ready_replicas: int = 0
+    available_replicas: int = 0
+    current_revision: str = ""
+    update_revision: str = ""
+
+
+class StatefulSet(Object):
+    """A StatefulSet."""
+
+    spec: StatefulSetSpec = msgspec.field(default_factory=StatefulSetSpec)
+    status: StatefulSetStatus = msgspec.field(default_factory=StatefulSetStatus)
+
+
+class Container(msgspec.Struct):
+    """A container of a pod's spec."""
+
+    resources: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class PodSpec(msgspec.Struct, rename="camel"):
+    """``spec`` of a pod."""
+
+    node_name: str = ""
+    containers: list[Container] | None = None
+    init_containers: list[Container] | None = None
+
+
+class PodCondition(msgspec.Struct):
+    """One entry of ``status.conditions`` of a pod."""
+
+    type: str = ""
+    status: str = ""
+    reason: str = ""
+    message: str = ""
+
+
+class Terminated(msgspec.Struct, rename="camel"):
+    """The end of a container."""
+
+    exit_code: int = 0
+    reason: str = ""
+    finished_at: str | None = None
+
+
+class Waiting(msgspec.Struct):
+    """Why a container does not run yet."""
+
+    reason: str = ""
+
+
+class ContainerState(msgspec.Struct):
+    """``state`` or ``lastState`` of a container; at most one member is set."""
+
+    terminated: Terminated | None = None
+    waiting: Waiting | None = None
+
+
+class ContainerStatus(msgspec.Struct, rename="camel"):
+    """One entry of ``status.containerStatuses`` or ``initContainerStatuses``."""
+
+    name: str = ""
+    restart_count: int = 0
+    state: ContainerState | None = None
+    last_state: ContainerState | None = None
+
+
+class PodStatus(msgspec.Struct, rename="camel"):
+    """``status`` of a pod."""
+
+    phase: str = ""
+    reason: str = ""
+    conditions: list[PodCondition] | None = None
+    container_statuses: list[ContainerStatus] | None = None
+    init_container_statuses: list[ContainerStatus] | None = None
+
+
+class Pod(Object):
+    """A pod."""
+
+    spec: PodSpec = msgspec.field(default_factory=PodSpec)
+    status: PodStatus = msgspec.field(default_factory=PodStatus)
+
+
+class ServiceSpec(msgspec.Struct):
+    """``spec`` of a Service."""
+
+    cluster_ip: str = msgspec.field(default="", name="clusterIP")
+    selector: dict[str, str] | None = None
+
+
+class Service(Object):
+    """A Service."""
+
+    spec: ServiceSpec = msgspec.field(default_factory=ServiceSpec)
+
+
+class ControllerRevision(Object):
+    """A ControllerRevision."""
+
+    revision: int = 0
+    data: msgspec.Raw = msgspec.Raw(b"{}")
+
+
+class Node(Object):
+    """A node: nothing but its metadata is of interest."""
+
+
+class Resources(msgspec.Struct):
+    """``resources`` of a container, decoded only where they may name an accelerator."""
+
+    limits: dict[str, Any] | None = None
+    requests: dict[str, Any] | None = None
