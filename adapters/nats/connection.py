@@ -59,6 +59,8 @@ class Connection:
         self._last_error: Exception | None = None
         self._requests: set[asyncio.Task[Msg]] = set()
         self._reopening: asyncio.Task[None] | None = None
+        self._connected = asyncio.Event()
+        self._refused = asyncio.Event()
         self.on_lost: set[Callable[[], None]] = set()
         """Called whenever the connection breaks; what was under way may be lost."""
 
@@ -80,18 +82,26 @@ class Connection:
 
     async def open(self, *, timeout: float) -> None:
         """Connect, or raise ``JournalUnavailable`` (nobody there) or ``UnsuitableServer`` (we are refused)."""
+        opening = asyncio.create_task(self._connect())
+        refused = asyncio.create_task(self._refused.wait())
         try:
-            async with asyncio.timeout(timeout):
-                await self._connect()
-        except (TimeoutError, OSError, nats_errors.Error) as error:
-            cause = self._last_error or error
-            with contextlib.suppress(Exception):
-                await self._client.close()
-            if isinstance(cause, nats_errors.AuthorizationError) or "authorization" in str(cause).lower():
-                raise UnsuitableServer(
-                    f"NATS at {self._settings.url} refused our credentials; check user, password, token or .creds file"
-                ) from cause
-            raise JournalUnavailable(f"no NATS server answered at {self._settings.url}: {cause!r}") from cause
+            await asyncio.wait({opening, refused}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+            if opening.done():
+                opening.result()
+                return
+        except (OSError, nats_errors.Error) as error:
+            self._last_error = self._last_error or error
+        finally:
+            refused.cancel()
+            opening.cancel()
+        await self.close()
+        if self._refused.is_set():
+            raise UnsuitableServer(
+                f"NATS at {self._settings.url} refused our credentials; check user, password, token or .creds file"
+            ) from self._last_error
+        raise JournalUnavailable(
+            f"no NATS server answered at {self._settings.url}: {self._last_error!r}"
+        ) from self._last_error
 
     async def close(self) -> None:
         """Close for good. Requests under way fail."""
@@ -153,6 +163,14 @@ class Connection:
         """A subject that nobody else uses."""
         return self._client.new_inbox()
 
+    async def wait_connected(self) -> None:
+        """Give a connection that broke a moment to come back. Raises ``JournalUnavailable`` if it does not."""
+        try:
+            async with asyncio.timeout(REQUEST_SECONDS):
+                await self._connected.wait()
+        except TimeoutError:
+            self.require()
+
     def require(self) -> None:
         """Raise ``JournalUnavailable`` unless connected: nats-py would queue what is sent and send it much later."""
         if not self._client.is_connected:
@@ -166,6 +184,7 @@ class Connection:
             name=self._name,
             error_cb=self._on_error,
             disconnected_cb=self._on_disconnected,
+            reconnected_cb=self._on_connected,
             closed_cb=self._on_closed,
             max_reconnect_attempts=-1,
             reconnect_time_wait=_RECONNECT_SECONDS,  # type: ignore[arg-type]  # annotated int, used as float
@@ -177,14 +196,21 @@ class Connection:
             user_credentials=str(settings.credentials_file) if settings.credentials_file else None,
             tls=_tls_context(settings),
         )
+        await self._on_connected()
+
+    async def _on_connected(self) -> None:
         self._last_error = None
+        self._connected.set()
 
     async def _on_error(self, error: Exception) -> None:
         if repr(error) != repr(self._last_error):  # a server that is down refuses ten times a second
             _log.warning("nats connection", error=repr(error))
         self._last_error = error
+        if isinstance(error, nats_errors.AuthorizationError) or "authorization" in str(error).lower():
+            self._refused.set()
 
     async def _on_disconnected(self) -> None:
+        self._connected.clear()
         self._fail_requests()
         for callback in list(self.on_lost):
             callback()

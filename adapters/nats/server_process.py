@@ -50,7 +50,7 @@ class ServerProcess:
 
     @property
     def last_lines(self) -> str:
-        """End of its log."""
+        """End of its log, without what is only informative."""
         return "\n".join(self._lines)
 
     @property
@@ -81,7 +81,8 @@ class ServerProcess:
         assert self._process.stderr is not None
         while line := await self._process.stderr.readline():
             text = line.decode(errors="replace").rstrip()
-            self._lines.append(text)
+            if "[INF]" not in text:
+                self._lines.append(text)
             if "[ERR]" in text or "[FTL]" in text:
                 _log.error("nats server", line=text)
             if "JetStream" in text and ("DISABLED" in text or "out of resources" in text.lower()):

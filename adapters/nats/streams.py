@@ -19,7 +19,7 @@ import msgspec
 from adapters.journal.errors import JournalFull, JournalMissing, JournalUnavailable, UnsuitableServer
 from adapters.nats import wire
 from adapters.nats.connection import Connection
-from lws_events.subjects import DECISIONS, EVENTS, encode_token
+from lws_events.subjects import DECISIONS, EVENTS, decode_token, encode_token
 
 SIZE_BYTES_MAX: Final = 10 * 1024**3
 """Default limit of EVENTS and of DECISIONS each: some twenty million facts."""
@@ -83,7 +83,7 @@ class StreamNames(msgspec.Struct, frozen=True):
 
     @property
     def _suffix(self) -> str:
-        return self.token.replace("/", "%2F").replace("\\", "%5C")  # a stream's name is also a directory's
+        return _stream_token(self.token)
 
 
 _EVENTS_PREFIX: Final = "LWS_EVENTS_"
@@ -137,7 +137,7 @@ async def _jetstream_answers(connection: Connection) -> None:
 
 
 async def clusters(connection: Connection) -> list[str]:
-    """Tokens of the clusters that have a journal on this server, sorted."""
+    """The clusters that have a journal on this server, sorted."""
     found: list[str] = []
     while True:
         page = await wire.api(connection, "STREAM.NAMES", {"offset": len(found)})
@@ -145,7 +145,8 @@ async def clusters(connection: Connection) -> list[str]:
         found += names
         if not names or len(found) >= page["total"]:
             break
-    return sorted(name.removeprefix(_EVENTS_PREFIX) for name in found if name.startswith(_EVENTS_PREFIX))
+    suffixes = [name.removeprefix(_EVENTS_PREFIX) for name in found if name.startswith(_EVENTS_PREFIX)]
+    return sorted(decode_token(_subject_token(suffix)) for suffix in suffixes)
 
 
 async def _ensure(connection: Connection, wanted: dict[str, Any]) -> bool:
@@ -196,3 +197,16 @@ def _timers_config(names: StreamNames, replicas: int) -> dict[str, Any]:
         "allow_msg_ttl": True,
         "allow_rollup_hdrs": True,
     }
+
+
+def _stream_token(token: str) -> str:
+    """A cluster's token as part of a stream's name, which is also a directory's: no slash; ``=`` instead of ``%``."""
+    for character, code in (("=", "=3D"), ("%", "=25"), ("/", "=2F"), ("\\", "=5C")):
+        token = token.replace(character, code)
+    return token
+
+
+def _subject_token(stream_token: str) -> str:
+    for character, code in (("\\", "=5C"), ("/", "=2F"), ("%", "=25"), ("=", "=3D")):
+        stream_token = stream_token.replace(code, character)
+    return stream_token

@@ -80,6 +80,7 @@ class ApiRefused(JournalError):  # noqa: N818 - as the tree of adapters.journal.
 async def api(connection: Connection, subject: str, body: Any = None) -> dict[str, Any]:
     """One request of the JetStream API (``STREAM.INFO.name``, ...). Raises a ``JournalError``."""
     data = b"" if body is None else msgspec.json.encode(body)
+    await connection.wait_connected()
     answer = await connection.request(f"$JS.API.{subject}", data)
     error = _ERROR_ANSWER.decode(answer.data).error
     if error is not None:

@@ -1,0 +1,1 @@
+"""One adapter against the real thing on this machine."""
