@@ -1,0 +1,150 @@
+"""The engine: folds the journal, decides after every event, records the decisions and hands out their commands.
+
+Order is everything here. The journal has a decision before the cluster sees its effect; decisions are fenced by the
+last sequence of their stream, so that of two instances that both believe to lead only one gets a decision recorded.
+After a start the commands still in flight are exactly those to be carried out (again): they are idempotent.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+import structlog
+
+from adapters.controller.recorded import RecordedDecisions
+from adapters.journal.errors import JournalUnavailable
+from adapters.journal.port import Journal, Message, Record
+from lws_events import decisions, events
+from lws_events.commands import SetTimer
+from lws_events.decisions import Decision, Issued
+from lws_events.fleet import Fleet
+from lws_events.subjects import SetName, decision_subject
+
+_log = structlog.get_logger(__name__)
+
+_RETRY_SECONDS_MIN: Final = 0.05
+_RETRY_SECONDS_MAX: Final = 2.0
+_FOLD_AT_ONCE: Final = 256
+"""Events folded without letting other tasks run: about ten milliseconds, so that health checks and watches go on."""
+
+
+class Executor(Protocol):
+    """Where commands go. ``submit`` returns at once; the outcome comes back as an event."""
+
+    def submit(self, set_name: SetName, issued: Issued) -> None:
+        """Carry out a command, now or when its turn comes."""
+
+
+class EngineMetrics(Protocol):
+    """What the engine tells about its work."""
+
+    def event_folded(self, envelope: events.Envelope) -> None:
+        """An event was taken in."""
+
+    def decided(self, set_name: SetName, decision: Decision) -> None:
+        """A decision was recorded."""
+
+
+class Engine:
+    """Runs one journal's fleet. One engine at a time may write decisions; the fence sees to it."""
+
+    def __init__(self, journal: Journal, executor: Executor, *, metrics: EngineMetrics) -> None:
+        self.fleet = Fleet()
+        self.caught_up = asyncio.Event()
+        """Set once everything that was in the journal at the start has been taken in, and what was in flight is
+        being carried out."""
+        self._journal = journal
+        self._executor = executor
+        self._metrics = metrics
+        self._decided_through = 0
+        """Sequence of the last record of the DECISIONS stream: the fence of the next append."""
+        self._unwritten: list[tuple[SetName, Decision]] = []
+
+    async def run(self) -> None:
+        """Take in the journal and go on with it until cancelled. Raises ``Fenced`` when another instance decides."""
+        stream = self._journal.events
+        self._decided_through = await self._journal.decisions.last_sequence()
+        past = await stream.last_sequence()
+        await self._recover(past)
+        async with contextlib.aclosing(stream.read(from_sequence=past + 1, follow=True)) as batches:
+            async for batch in batches:
+                await self._live(batch)
+
+    async def _recover(self, past: int) -> None:
+        """Fold what is there with the decisions that were recorded; decide about what nobody decided about."""
+        recorded = RecordedDecisions(self._journal.decisions)
+        if past:
+            batches = self._journal.events.read(to_sequence=past, follow=False)
+            async with contextlib.aclosing(batches):
+                async for batch in batches:
+                    for record in batch:
+                        await self._recall(record, recorded)
+                    await asyncio.sleep(0)
+        await self._write()
+        unfinished = self._resubmit()
+        _log.info("caught up with the journal", sequence=past, sets=len(self.fleet.aggregates), in_flight=unfinished)
+        self.caught_up.set()
+
+    async def _recall(self, record: Record, recorded: RecordedDecisions) -> None:
+        envelope = events.decode(record.data)
+        if isinstance(envelope.fact, events.EpochStarted):
+            recorded.epoch_started(envelope.fact.epoch)
+        decision = await recorded.take(record.sequence)
+        if decision is None and await recorded.is_exhausted():
+            self._step(record.sequence, record.subject, envelope)
+        else:
+            self.fleet.recall(record.sequence, record.subject, envelope, decision)
+
+    async def _live(self, batch: Sequence[Record]) -> None:
+        for start in range(0, len(batch), _FOLD_AT_ONCE):
+            for record in batch[start : start + _FOLD_AT_ONCE]:
+                self._step(record.sequence, record.subject, events.decode(record.data))
+            for set_name, decision in await self._write():
+                for issued in decision.commands:
+                    self._executor.submit(set_name, issued)
+            await asyncio.sleep(0)
+
+    def _step(self, sequence: int, subject: str, envelope: events.Envelope) -> None:
+        self._metrics.event_folded(envelope)
+        stepped = self.fleet.step(sequence, subject, envelope)
+        if stepped is not None:
+            self._unwritten.append(stepped)
+
+    async def _write(self) -> list[tuple[SetName, Decision]]:
+        """Record the decisions made since the last call, and return them. Waits as long as the journal is away."""
+        if not self._unwritten:
+            return []
+        written, self._unwritten = self._unwritten, []
+        cluster = self._journal.cluster
+        messages = [
+            Message(decision_subject(cluster, set_name), decisions.encode(decision), decision.message_id)
+            for set_name, decision in written
+        ]
+        delay_seconds = _RETRY_SECONDS_MIN
+        while True:
+            try:
+                appended = await self._journal.decisions.append(messages, expected_last_sequence=self._decided_through)
+            except JournalUnavailable as error:
+                _log.warning("decisions wait for the journal", decisions=len(messages), error=str(error))
+                await asyncio.sleep(delay_seconds)
+                delay_seconds = min(delay_seconds * 2, _RETRY_SECONDS_MAX)
+            else:
+                break
+        self._decided_through = max(self._decided_through, appended.last_sequence)
+        for set_name, decision in written:
+            self._metrics.decided(set_name, decision)
+        return written
+
+    def _resubmit(self) -> int:
+        """Hand out again everything that has no outcome, timers included; returns how many commands that are."""
+        unfinished = 0
+        for name in sorted(self.fleet.aggregates):
+            state = self.fleet.aggregates[name]
+            for issued in state.in_flight.values():
+                self._executor.submit(name, issued)
+                unfinished += 1
+            for timer, fire_at_ms in state.timers.items():
+                command = SetTimer(timer=timer, fire_at_ms=fire_at_ms)
+                self._executor.submit(name, Issued(id=f"{self.fleet.epoch}-timer-{timer}", command=command))
+        return unfinished
