@@ -26,7 +26,9 @@ def merged(live: Object, config: Object, *, manager: Manager, force: bool) -> tu
     kept: set[Path] = set().union(*others.values()) if others else set()
     removed = managers.get(manager, frozenset()) - wanted.keys() - kept
     result = _merge(live, config, "")
-    for path in sorted(removed, key=len, reverse=True):
+    # Items of lists go whole, before their fields, unless another manager owns something inside.
+    held = {other[: end + 1] for other in kept for end, part in enumerate(other) if part.startswith("k:")}
+    for path in sorted(removed - held, key=len):
         result = _remove(result, path, "")
     return result, {**others, manager: frozenset(wanted)}
 

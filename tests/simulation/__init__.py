@@ -1,0 +1,1 @@
+"""The simulated cluster by itself, in virtual time."""
