@@ -35,6 +35,8 @@ _NO_ROOM: Final = frozenset({10002, 10023, 10028, 10047, 10077})
 """Account or server resources exceeded, storage resources insufficient, maximum bytes exceeded."""
 _BATCH_FAULTS: Final = frozenset({10174, 10175, 10176, 10177, 10198, 10200, 10202, 10203, 10204, 10205, 10206})
 """The batch was cut (lost messages, too many under way): the same may succeed when it is sent again."""
+_DUPLICATE_IN_PROCESS: Final = 10158
+"""The same id was sent before and a cluster without a majority has yet to decide on it: ask again later."""
 _JETSTREAM_OFF: Final = frozenset({10039, 10076})
 
 
@@ -202,7 +204,7 @@ def _publish_error(error: _ApiError, message: Message, expected: int | None) -> 
         return Fenced(text, expected=believed or 0, actual=int(actual) if actual.isdigit() else None)
     if error.err_code in _NO_ROOM:
         return JournalFull(f"{text}; raise the limit of the stream or free disk space")
-    if error.err_code in _BATCH_FAULTS or error.code >= 500:
+    if error.err_code in _BATCH_FAULTS or error.err_code == _DUPLICATE_IN_PROCESS or error.code >= 500:
         return JournalUnavailable(text)
     return MessageRefused(text)
 
