@@ -7,7 +7,7 @@ disk, and it is for one event loop at a time.
 import asyncio
 import heapq
 from bisect import bisect_left
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
 from adapters.journal.errors import Fenced, JournalFull, JournalUnavailable, MessageRefused
@@ -96,7 +96,7 @@ class MemoryStream:
         to_sequence: int | None = None,
         subject_filter: str | None = None,
         follow: bool,
-    ) -> AsyncIterator[Sequence[Record]]:
+    ) -> AsyncGenerator[Sequence[Record], None]:
         matches = matcher(subject_filter or f"{self.root}.>")
         limit = to_sequence if follow else min(to_sequence or self._last_sequence, self._last_sequence)
         position = from_sequence

@@ -5,7 +5,7 @@ module names no bus; ``adapters.nats`` implements it on JetStream, ``memory`` in
 ``tests/contract/test_journal.py`` is the meaning of every sentence here.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -108,7 +108,7 @@ class Stream(Protocol):
         to_sequence: int | None = None,
         subject_filter: str | None = None,
         follow: bool,
-    ) -> AsyncIterator[Sequence[Record]]:
+    ) -> AsyncGenerator[Sequence[Record], None]:
         """Records in order without a gap, as non-empty batches of whatever is there.
 
         With ``follow`` it goes on with what is appended later, at once, through restarts of the server and the network,

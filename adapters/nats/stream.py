@@ -1,6 +1,6 @@
 """A stream of the journal on JetStream: appends with dedup and fences, last records, timers. ``reader`` reads it."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Any, Final
 
 from adapters.journal.errors import JournalReadOnly, MessageRefused
@@ -65,7 +65,7 @@ class NatsStream:
         to_sequence: int | None = None,
         subject_filter: str | None = None,
         follow: bool,
-    ) -> AsyncIterator[Sequence[Record]]:
+    ) -> AsyncGenerator[Sequence[Record], None]:
         limit = to_sequence
         if not follow:
             last = await self.last_sequence()
