@@ -23,28 +23,8 @@ class Epoch(NamedTuple):
     started: bool
 
 
-async def ensure_epoch(events: Stream, cluster: str, *, new_epoch: str, at_ms: int) -> Epoch:
-    """The epoch in force; in a stream without one, ``new_epoch`` begins. Of several callers one begins it.
-
-    Raises ``JournalUnavailable`` and ``JournalFull``, as an append does, and ``JournalDamaged``.
-    """
-    present = await _epoch_in_force(events, cluster)
-    if present is not None:
-        return present
-    try:
-        return await _append(events, cluster, new_epoch=new_epoch, at_ms=at_ms, expected=0)
-    except Fenced:
-        present = await _epoch_in_force(events, cluster)
-        assert present is not None, "a fence on an empty subject fails only because somebody was first"
-        return present
-
-
-async def begin_epoch(events: Stream, cluster: str, *, new_epoch: str, at_ms: int) -> Epoch:
-    """Begin another epoch, because the stream was found shorter than it should be. Raises as ``ensure_epoch``."""
-    return await _append(events, cluster, new_epoch=new_epoch, at_ms=at_ms, expected=None)
-
-
-async def _epoch_in_force(events: Stream, cluster: str) -> Epoch | None:
+async def current_epoch(events: Stream, cluster: str) -> Epoch | None:
+    """The epoch in force; None in a stream without one. Raises ``JournalDamaged`` if it cannot be read."""
     records = (await events.latest(epoch_subject(cluster))).records
     if not records:
         return None
@@ -56,6 +36,27 @@ async def _epoch_in_force(events: Stream, cluster: str) -> Epoch | None:
     if not isinstance(fact, EpochStarted):
         raise JournalDamaged(f"stream {events.name}, sequence {record.sequence}: {type(fact).__name__} is no epoch")
     return Epoch(fact.epoch, record.sequence, False)
+
+
+async def ensure_epoch(events: Stream, cluster: str, *, new_epoch: str, at_ms: int) -> Epoch:
+    """The epoch in force; in a stream without one, ``new_epoch`` begins. Of several callers one begins it.
+
+    Raises ``JournalUnavailable`` and ``JournalFull``, as an append does, and ``JournalDamaged``.
+    """
+    present = await current_epoch(events, cluster)
+    if present is not None:
+        return present
+    try:
+        return await _append(events, cluster, new_epoch=new_epoch, at_ms=at_ms, expected=0)
+    except Fenced:
+        present = await current_epoch(events, cluster)
+        assert present is not None, "a fence on an empty subject fails only because somebody was first"
+        return present
+
+
+async def begin_epoch(events: Stream, cluster: str, *, new_epoch: str, at_ms: int) -> Epoch:
+    """Begin another epoch, because the stream was found shorter than it should be. Raises as ``ensure_epoch``."""
+    return await _append(events, cluster, new_epoch=new_epoch, at_ms=at_ms, expected=None)
 
 
 async def _append(events: Stream, cluster: str, *, new_epoch: str, at_ms: int, expected: int | None) -> Epoch:

@@ -1,0 +1,163 @@
+"""Export and import of a whole journal: back-up, bug report and test fixture in one.
+
+An import restores what the machine depends on, the order, the sequences and the bodies, and refuses rather than restore
+something else. Two things differ afterwards: the journal's own time stamps (``Record.at_ns``) are those of the import,
+the times inside the bodies are what they were; and an id that a journal holds twice, which a stream accepts only with
+two minutes between, gets its sequence added the second time.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+
+import msgspec
+
+from adapters.journal.epoch import current_epoch
+from adapters.journal.errors import ImportRefused, JournalDamaged, JournalError
+from adapters.journal.file_format import JournalFileWriter, StreamKind, read_file, read_header
+from adapters.journal.port import BATCH_MESSAGES_MAX, Journal, Message, Record, Stream
+
+
+class Transferred(msgspec.Struct, frozen=True, kw_only=True):
+    """What was written. ``renamed_ids`` is about imports only."""
+
+    events: int
+    decisions: int
+    renamed_ids: int = 0
+
+
+class ImportInterrupted(JournalError):  # noqa: N818 - as the tree of adapters.journal.errors
+    """The journal stopped taking records. ``imported`` is what it has taken."""
+
+    def __init__(self, message: str, *, imported: Transferred) -> None:
+        super().__init__(message)
+        self.imported = imported
+
+
+async def export_journal(journal: Journal, path: Path) -> Transferred:
+    """Write both streams as they are now to a file (``.gz``: compressed), which appears when it is complete.
+
+    Every decision's cause is in it. Raises ``JournalUnavailable``, and ``OSError`` about the file.
+    """
+    last_decision = await journal.decisions.last_sequence()  # before the events: no decision without its cause
+    last_event = await journal.events.last_sequence()
+    epoch = await current_epoch(journal.events, journal.cluster)
+    counts: dict[StreamKind, int] = {"events": 0, "decisions": 0}
+    with JournalFileWriter(path, cluster=journal.cluster, epoch=epoch.epoch if epoch else "") as writer:
+        async with (
+            aclosing(_records(journal.events, last_event)) as events,
+            aclosing(_records(journal.decisions, last_decision)) as decisions,
+        ):
+            event, decision = await anext(events, None), await anext(decisions, None)
+            while event is not None or decision is not None:
+                if decision is None or (event is not None and event.at_ns <= decision.at_ns):
+                    assert event is not None
+                    writer.add("events", event)
+                    counts["events"] += 1
+                    event = await anext(events, None)
+                else:
+                    writer.add("decisions", decision)
+                    counts["decisions"] += 1
+                    decision = await anext(decisions, None)
+    return Transferred(events=counts["events"], decisions=counts["decisions"])
+
+
+async def import_journal(path: Path, journal: Journal) -> Transferred:
+    """Restore a file into the empty streams of the same cluster. The whole file is checked before anything is written.
+
+    Raises ``JournalDamaged`` and ``ImportRefused`` (nothing was imported), ``ImportInterrupted`` (a part was).
+    """
+    await _require_target(path, journal)
+    expected = _require_restorable(path)
+    target = _Import(journal)
+    try:
+        for _, kind, record in read_file(path):
+            await target.add(kind, record)
+        await target.flush()
+    except JournalError as error:
+        done = target.imported
+        raise ImportInterrupted(
+            f"imported {done.events} of {expected.events} events and {done.decisions} of {expected.decisions} "
+            f"decisions, then: {error}. Delete the streams (or take a new --data-dir) before importing again.",
+            imported=done,
+        ) from error
+    return target.imported
+
+
+class _Import:
+    """Writes batches, each fenced by the sequence before it, so that every record gets the sequence it had."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._streams: dict[StreamKind, Stream] = {"events": journal.events, "decisions": journal.decisions}
+        self._waiting: dict[StreamKind, list[Message]] = {"events": [], "decisions": []}
+        self._stored: dict[StreamKind, int] = {"events": 0, "decisions": 0}
+        self._ids: dict[StreamKind, set[str]] = {"events": set(), "decisions": set()}
+        self._renamed_ids = 0
+
+    @property
+    def imported(self) -> Transferred:
+        return Transferred(
+            events=self._stored["events"], decisions=self._stored["decisions"], renamed_ids=self._renamed_ids
+        )
+
+    async def add(self, kind: StreamKind, record: Record) -> None:
+        message_id = record.message_id
+        if message_id is not None:
+            if message_id in self._ids[kind]:
+                message_id = f"{message_id}#{record.sequence}"
+                self._renamed_ids += 1
+            self._ids[kind].add(message_id)
+        self._waiting[kind].append(Message(record.subject, record.data, message_id))
+        if len(self._waiting[kind]) >= BATCH_MESSAGES_MAX:
+            await self._flush(kind)
+
+    async def flush(self) -> None:
+        for kind in self._streams:
+            await self._flush(kind)
+
+    async def _flush(self, kind: StreamKind) -> None:
+        messages = self._waiting[kind]
+        if not messages:
+            return
+        appended = await self._streams[kind].append(messages, expected_last_sequence=self._stored[kind])
+        self._stored[kind] = appended.last_sequence
+        self._waiting[kind] = []
+
+
+async def _require_target(path: Path, journal: Journal) -> None:
+    header = read_header(path)
+    if header.cluster != journal.cluster:
+        raise ImportRefused(
+            f"{path} is the journal of cluster {header.cluster!r}, the target is that of {journal.cluster!r}; "
+            "nothing was imported"
+        )
+    for stream in (journal.events, journal.decisions):
+        last = await stream.last_sequence()
+        if last != 0:
+            raise ImportRefused(f"stream {stream.name} is not empty (it ends at {last}); nothing was imported")
+
+
+def _require_restorable(path: Path) -> Transferred:
+    """Read the whole file. A stream gives sequences from 1 without a gap, and decisions name sequences."""
+    last: dict[StreamKind, int] = {"events": 0, "decisions": 0}
+    try:
+        for line, kind, record in read_file(path):
+            if record.sequence != last[kind] + 1:
+                raise JournalDamaged(
+                    f"{path}, line {line}: {kind} go from sequence {last[kind]} to {record.sequence}; a journal with "
+                    "a gap can be read from its file, but a stream cannot be given the same sequences",
+                    line=line,
+                )
+            last[kind] = record.sequence
+    except JournalDamaged as error:
+        raise JournalDamaged(f"{error}; nothing was imported", line=error.line) from error
+    return Transferred(events=last["events"], decisions=last["decisions"])
+
+
+async def _records(stream: Stream, last: int) -> AsyncGenerator[Record, None]:
+    if last == 0:
+        return
+    async with aclosing(stream.read(to_sequence=last, follow=False)) as batches:
+        async for batch in batches:
+            for record in batch:
+                yield record
