@@ -1,0 +1,1 @@
+"""The command line. Modules of commands hold signatures and help; what is heavy is imported when a command runs."""

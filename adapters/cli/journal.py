@@ -1,0 +1,139 @@
+"""``lws-events journal``: export it to a file, import a file, and what it holds."""
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from adapters.cli.errors import WrongUsage
+from adapters.cli.options import JournalSource, Output, OutputOption, reads_journal
+
+if TYPE_CHECKING:
+    from adapters.cli.reading import JournalReader
+    from adapters.journal.transfer import Transferred
+
+app = typer.Typer(no_args_is_help=True, help="Export the journal to a file, import a file, show what it holds.")
+
+TargetArgument = Annotated[
+    Path, typer.Argument(metavar="FILE", help="Where to; .gz at its end: compressed.", show_default=False)
+]
+FromArgument = Annotated[
+    Path, typer.Argument(metavar="FILE", help="What `journal export` wrote.", show_default=False, exists=True)
+]
+
+
+@app.command("export")
+@reads_journal
+def export(source: JournalSource, path: TargetArgument, output: OutputOption = Output.TABLE) -> None:
+    """Write the whole journal to one file: a back-up, a bug report, a test.
+
+    The file appears when it is complete. Every command that reads a journal reads it with --file. A running controller
+    is not disturbed.
+
+    Examples:
+
+      lws-events journal export incident.jsonl.gz
+      lws-events journal export prod.jsonl --nats-url nats://bus:4222 --cluster prod
+    """
+    from adapters.cli.reading import open_for_reading
+    from adapters.journal.transfer import export_journal
+
+    with open_for_reading(source) as reader:
+        done = reader.wait(export_journal(reader.journal, path))
+    _report("exported", done, path, output)
+
+
+@app.command("import")
+@reads_journal
+def import_(source: JournalSource, path: FromArgument, output: OutputOption = Output.TABLE) -> None:
+    """Restore an exported journal into an empty data directory or server, sequence by sequence.
+
+    The whole file is checked before anything is written. The name of the cluster is the file's.
+
+    Examples:
+
+      lws-events journal import incident.jsonl.gz --data-dir ./incident
+      lws-events journal import prod.jsonl --nats-url nats://bus:4222
+    """
+    if source.file is not None:
+        raise WrongUsage("a journal is imported into --data-dir or --nats-url, not into --file")
+    done = asyncio.run(_import(source, path))
+    _report("imported", done, path, output)
+
+
+@app.command("info")
+@reads_journal
+def info(source: JournalSource, output: OutputOption = Output.TABLE) -> None:
+    """Show how much the journal holds, since when, and which sets.
+
+    Examples:
+
+      lws-events journal info
+      lws-events journal info --file incident.jsonl.gz -o json
+    """
+    from adapters.cli.printing import console, print_json
+    from adapters.cli.reading import open_for_reading
+    from projections.explain import timestamp
+
+    with open_for_reading(source) as reader:
+        answer = _info(reader)
+    if output is Output.JSON:
+        print_json(answer)
+        return
+    screen = console()
+    screen.print(f"cluster {answer['cluster']}, epoch {answer['epoch'] or 'none yet'}", markup=False)
+    for stream in (answer["events"], answer["decisions"]):
+        limit = "no limit" if stream.size_bytes_max < 0 else f"limit {stream.size_bytes_max:,}"
+        since = f", since {timestamp(stream.created_at_ns // 1_000_000)}" if stream.created_at_ns else ""
+        screen.print(
+            f"{stream.name}: {stream.messages:,} messages, sequences {stream.first_sequence}-{stream.last_sequence}, "
+            f"{stream.size_bytes:,} bytes ({limit}){since}",
+            markup=False,
+        )
+    screen.print(f"sets: {', '.join(answer['sets']) or 'none'}", markup=False)
+
+
+def _info(reader: "JournalReader") -> dict[str, Any]:
+    from adapters.journal.epoch import current_epoch
+
+    epoch = reader.wait(current_epoch(reader.journal.events, reader.cluster))
+    return {
+        "cluster": reader.cluster,
+        "epoch": epoch.epoch if epoch is not None else "",
+        "events": reader.wait(reader.journal.events.info()),
+        "decisions": reader.wait(reader.journal.decisions.info()),
+        "sets": [str(name) for name in reader.set_names()],
+    }
+
+
+async def _import(source: JournalSource, path: Path) -> "Transferred":
+    from adapters.cli.reading import connection_settings
+    from adapters.journal.file_format import read_header
+    from adapters.journal.transfer import import_journal
+    from adapters.nats.connection import connect
+    from adapters.nats.embedded import EmbeddedServer
+    from adapters.nats.journal import open_journal
+    from adapters.observability.logs import configure_tool_logs
+
+    configure_tool_logs()
+    cluster = read_header(path).cluster
+    async with contextlib.AsyncExitStack() as stack:
+        if source.data_dir is not None:
+            settings = (await stack.enter_async_context(EmbeddedServer(source.data_dir))).settings
+        else:
+            settings = connection_settings(source)
+        connection = await connect(settings, name="lws-events import")
+        stack.push_async_callback(connection.close)
+        opened = await open_journal(connection, cluster)
+        return await import_journal(path, opened.journal)
+
+
+def _report(verb: str, done: "Transferred", path: Path, output: Output) -> None:
+    from adapters.cli.printing import console, print_json
+
+    if output is Output.JSON:
+        print_json({"file": str(path), "events": done.events, "decisions": done.decisions})
+    else:
+        console().print(f"{verb} {done.events:,} events and {done.decisions:,} decisions: {path}", markup=False)

@@ -1,0 +1,101 @@
+"""The program ``lws-events``: its commands, and what becomes of errors.
+
+Nothing heavy is imported here: ``lws-events --help`` must answer at once.
+"""
+
+import os
+import sys
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+
+from adapters.cli import crd, demo, journal, replay, run, status, timeline, verify
+from adapters.cli.errors import OK, explain
+
+_HELP: Final = """
+A LeaderWorkerSet controller whose memory is a journal: every group restart, placement and rollout step has a recorded
+cause.
+
+[bold]Try it[/bold] without a cluster, then with yours:
+
+  lws-events demo
+  lws-events run --kubeconfig ~/.kube/config --no-webhooks
+
+[bold]Ask the journal[/bold] what happened, and why:
+
+  lws-events status
+  lws-events timeline default/sample --group 0
+  lws-events why default/sample
+  lws-events replay default/sample --at 2026-01-01T12:00:00Z
+  lws-events verify
+
+[bold]Take it with you[/bold], as a back-up or a bug report; every command above also reads the file:
+
+  lws-events journal export incident.jsonl.gz
+  lws-events verify --file incident.jsonl.gz
+
+[bold]Exit codes[/bold]: 0 done; 1 failed, or verify found differences; 2 wrong usage; 3 bus or cluster out of reach;
+4 not in the journal; 130 interrupted.
+"""
+
+
+class _Commands(TyperGroup):
+    """The root of all commands: the border at which errors become one line, a hint and an exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a command. Defects keep their traceback."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # the reader of a pipe (``| head``) has seen enough; Python must not complain again at exit
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(OK) from None
+        except (Exception, KeyboardInterrupt) as error:
+            explained = explain(error)
+            if explained is None:
+                raise
+            code, message, hint = explained
+            typer.echo(f"lws-events: {message}", err=True)
+            if hint:
+                typer.echo(f"  hint: {hint}", err=True)
+            raise typer.Exit(code) from error
+
+
+app = typer.Typer(
+    cls=_Commands, no_args_is_help=True, rich_markup_mode="rich", pretty_exceptions_enable=False, help=_HELP
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from lws_events import __version__
+        from lws_events.decisions import MACHINE_VERSION
+
+        typer.echo(f"lws-events {__version__} (state machine {MACHINE_VERSION})")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("run", rich_help_panel="Run")(run.command)
+app.command("demo", rich_help_panel="Run")(demo.command)
+app.command("status", rich_help_panel="Ask the journal")(status.command)
+app.command("timeline", rich_help_panel="Ask the journal")(timeline.command)
+app.command("why", rich_help_panel="Ask the journal")(timeline.why)
+app.command("replay", rich_help_panel="Ask the journal")(replay.command)
+app.command("verify", rich_help_panel="Ask the journal")(verify.command)
+app.add_typer(journal.app, name="journal", rich_help_panel="Keep the journal")
+app.add_typer(crd.app, name="crd", rich_help_panel="Install")
+
+
+def main() -> None:
+    """Entry point of the program."""
+    app(prog_name="lws-events")

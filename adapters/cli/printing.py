@@ -1,0 +1,142 @@
+"""Print read models: JSON on standard output for programs, lines and tables for people.
+
+Long answers are printed as they are found, also as JSON (one array), so that a journal of any length can be read.
+Progress and remarks go to standard error.
+"""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from projections.chain import Recreation
+from projections.explain import explain_command, explain_fact, explain_lifecycle, timestamp
+from projections.journal import RecordedDecision, RecordedEvent
+from projections.status import PodRow, SetRow
+from projections.timeline import CONTROLLER, USER, Entry
+
+_STYLES = {CONTROLLER: "cyan", USER: "magenta"}
+
+
+def console() -> Console:
+    """Standard output for people. Made anew for each command, so that it follows a redirection."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def remark(text: str) -> None:
+    """A remark beside the answer, on standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True).print(Text(text, style="dim"))
+
+
+def print_json(value: Any) -> None:
+    """One JSON document."""
+    sys.stdout.write(_json(value) + "\n")
+
+
+def print_json_array(values: Iterable[Any]) -> None:
+    """One JSON array, element by element."""
+    sys.stdout.write("[")
+    for index, value in enumerate(values):
+        sys.stdout.write((",\n" if index else "\n") + _json(value))
+    sys.stdout.write("\n]\n")
+
+
+@contextmanager
+def progress(what: str, *, total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on standard error while it is a terminal; the function yielded takes how far it has come."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda done: bar.update(task, completed=done)
+
+
+def event_json(event: RecordedEvent) -> dict[str, Any]:
+    """An event as it is written for programs: the envelope with where it stands."""
+    envelope = event.envelope
+    return {
+        "sequence": event.sequence,
+        "subject": event.subject,
+        "at": timestamp(envelope.at_ms),
+        "at_ms": envelope.at_ms,
+        "fact": envelope.fact,
+    }
+
+
+def entry_json(entry: Entry) -> dict[str, Any]:
+    """A line of a timeline for programs."""
+    return {"at": timestamp(entry.at_ms)} | msgspec.structs.asdict(entry)
+
+
+def entry_line(entry: Entry) -> Text:
+    """A line of a timeline for people."""
+    line = Text(f"{timestamp(entry.at_ms)} {'#' + str(entry.sequence):>7}  ")
+    line.append(f"{'group ' + entry.group if entry.group else 'set':<10}", style="bold" if entry.group else "")
+    line.append(entry.what, style=_STYLES.get(entry.who, ""))
+    if entry.because:
+        line.append(f"  ← {entry.because}", style="dim")
+    return line
+
+
+def chain_lines(recreation: Recreation) -> Iterator[Text]:
+    """A causal chain for people, cause above effect."""
+    state = "" if recreation.complete else ", not ready again yet"
+    seconds = f"{recreation.elapsed_ms / 1000:.3f} s"
+    yield Text(f"Group {recreation.group} was recreated in {seconds}{state}", style="bold")
+    for index, link in enumerate(recreation.links):
+        branch = "   " if index == 0 else "└─▶"
+        line = Text(f"  {'+' + format(link.elapsed_ms / 1000, '.3f'):>9} s {'#' + str(link.sequence):>7} {branch} ")
+        yield line.append(link.what)
+
+
+def step_lines(event: RecordedEvent, recorded: RecordedDecision | None, changes: Iterable[object]) -> Iterator[Text]:
+    """A replayed step for people: the event, what was decided by it, what changed."""
+    address = event.address
+    name = "" if address is None else address.name
+    at = timestamp(event.envelope.at_ms)
+    yield Text(f"#{event.sequence} {at}  ").append(explain_fact(event.envelope.fact, name), style="bold")
+    if recorded is not None:
+        for fact in recorded.decision.facts:
+            yield Text("    decided  ").append(explain_lifecycle(fact), style="cyan")
+        for issued in recorded.decision.commands:
+            yield Text("    asks     ").append(explain_command(issued.command), style="cyan")
+    for change in changes:
+        yield Text("    changed  ").append(str(change), style="dim")
+
+
+def set_table(rows: Iterable[SetRow]) -> Table:
+    """As ``kubectl get leaderworkersets``, and the conditions."""
+    table = _table("NAME", "READY", "DESIRED", "UP-TO-DATE", "AGE", "CONDITIONS")
+    for row in rows:
+        conditions = ",".join(row.conditions)
+        table.add_row(row.name, str(row.ready), str(row.desired), str(row.up_to_date), row.age, conditions)
+    return table
+
+
+def pod_table(rows: Iterable[PodRow], *, nodes: bool = True) -> Table:
+    """As ``kubectl get pods``, with the nodes on request."""
+    table = _table("NAME", "READY", "STATUS", "RESTARTS", "AGE", *(["NODE"] if nodes else []))
+    for row in rows:
+        node = [row.node or "<none>"] if nodes else []
+        table.add_row(row.name, row.ready, row.status, str(row.restarts), row.age, *node)
+    return table
+
+
+def _table(*headers: str) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 3, 0, 0), header_style="")
+    for header in headers:
+        table.add_column(header, no_wrap=True)
+    return table
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

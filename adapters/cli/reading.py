@@ -1,0 +1,176 @@
+"""Open a journal wherever it is and read it as plain iterables, which is what the projections take.
+
+The streams are asynchronous; here one event loop runs for each batch, in this thread, so that nothing is read ahead of
+what a projection asks for: memory stays bounded.
+"""
+
+import asyncio
+import contextlib
+import heapq
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import msgspec
+
+from adapters.cli.errors import NoSuchThing
+from adapters.cli.options import JournalSource
+from adapters.journal.errors import JournalDamaged
+from adapters.journal.port import Journal, Record, Stream
+from lws_events import decisions, events, subjects
+from lws_events.subjects import SetName
+from projections.journal import RecordedDecision, RecordedEvent, Step, pair
+
+if TYPE_CHECKING:
+    from adapters.nats.connection import ConnectionSettings
+
+_T = TypeVar("_T")
+
+
+class Bounds(NamedTuple):
+    """Last sequences to read. Taken in this order, the events include the causes of all decisions."""
+
+    decisions: int
+    events: int
+
+
+class JournalReader:
+    """A journal as plain iterables. Made by ``open_for_reading``."""
+
+    def __init__(self, journal: Journal, runner: asyncio.Runner) -> None:
+        self._journal = journal
+        self._runner = runner
+        self.cluster = journal.cluster
+        self.bounds = Bounds(
+            decisions=self.wait(journal.decisions.last_sequence()),
+            events=self.wait(journal.events.last_sequence()),
+        )
+
+    def wait(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
+        """Run to its end."""
+        return self._runner.run(coroutine)
+
+    @property
+    def journal(self) -> Journal:
+        """Both streams."""
+        return self._journal
+
+    def events(self, subject_filter: str | None = None, *, to_sequence: int | None = None) -> Iterator[RecordedEvent]:
+        """Events up to a sequence (default: the last one when the journal was opened)."""
+        last = self.bounds.events if to_sequence is None else min(to_sequence, self.bounds.events)
+        for record in self._records(self._journal.events, subject_filter, last):
+            yield RecordedEvent(record.sequence, record.subject, _decoded(record, events.decode, "event"))
+
+    def decisions(self, subject_filter: str | None = None) -> Iterator[RecordedDecision]:
+        """Decisions up to the last one when the journal was opened."""
+        for record in self._records(self._journal.decisions, subject_filter, self.bounds.decisions):
+            yield RecordedDecision(record.sequence, record.subject, _decoded(record, decisions.decode, "decision"))
+
+    def steps_of(self, set_name: SetName, *, to_sequence: int | None = None) -> Iterator[Step]:
+        """Everything about one set, with the beginnings of epochs in between."""
+        epochs = self.events(subjects.epoch_subject(self.cluster), to_sequence=to_sequence)
+        own = self.events(subjects.set_filter(self.cluster, set_name), to_sequence=to_sequence)
+        merged: Iterable[RecordedEvent] = heapq.merge(epochs, own, key=lambda event: event.sequence)
+        return pair(merged, self.decisions(subjects.decision_subject(self.cluster, set_name)))
+
+    def set_names(self) -> list[SetName]:
+        """All sets that the journal ever saw, sorted."""
+        latest = self.wait(self._journal.events.latest(subjects.observations_filter(self.cluster, subjects.SET)))
+        addresses = [subjects.parse(record.subject) for record in latest.records]
+        return sorted({address.set_name for address in addresses if address is not None})
+
+    def find_set(self, text: str, *, namespace: str | None) -> SetName:
+        """The set that a person means by ``namespace/name`` or ``name``. Raises ``NoSuchThing``, which lists the sets.
+
+        A name alone is looked for in ``namespace``, else in ``default``, else wherever it is the only one.
+        """
+        before, _, name = text.rpartition("/")
+        known = self.set_names()
+        if before or namespace:
+            candidates = [SetName(before or namespace or "", name)]
+        else:
+            named = [one for one in known if one.name == name]
+            candidates = named if len(named) == 1 else [SetName("default", name)]
+        if candidates[0] in known:
+            return candidates[0]
+        there = ", ".join(map(str, known)) or "none"
+        raise NoSuchThing(
+            f"no LeaderWorkerSet {candidates[0]} in the journal of cluster {self.cluster!r}",
+            hint=f"sets in this journal: {there}",
+        )
+
+    def _records(self, stream: Stream, subject_filter: str | None, last: int) -> Iterator[Record]:
+        if last == 0:
+            return
+        batches = stream.read(to_sequence=last, subject_filter=subject_filter, follow=False)
+        try:
+            while (batch := self.wait(_next(batches))) is not None:
+                yield from batch
+        finally:
+            self.wait(_close(batches))
+
+
+@contextlib.contextmanager
+def open_for_reading(source: JournalSource) -> Iterator[JournalReader]:
+    """The journal as it is; appends are refused. Raises the errors of ``adapters.journal.errors``."""
+    from adapters.observability.logs import configure_tool_logs
+
+    configure_tool_logs()
+    with asyncio.Runner() as runner:
+        stack = contextlib.AsyncExitStack()
+        try:
+            journal = runner.run(_open(source, stack))
+            yield JournalReader(journal, runner)
+        finally:
+            runner.run(stack.aclose())
+
+
+def connection_settings(source: JournalSource) -> "ConnectionSettings":
+    """How to reach the server of ``--nats-url``."""
+    from adapters.nats.connection import ConnectionSettings
+
+    assert source.nats_url is not None, "the journal is not on a server of its own"
+    return ConnectionSettings(
+        url=source.nats_url,
+        user=source.nats_user,
+        password=source.nats_password,
+        token=source.nats_token,
+        credentials_file=source.nats_creds,
+        tls_ca_file=source.nats_tls_ca,
+        tls_cert_file=source.nats_tls_cert,
+        tls_key_file=source.nats_tls_key,
+    )
+
+
+async def _open(source: JournalSource, stack: contextlib.AsyncExitStack) -> Journal:
+    if source.file is not None:
+        from adapters.journal.file import open_file
+
+        return open_file(source.file)
+    from adapters.nats.connection import connect
+    from adapters.nats.embedded import server_for_reading
+    from adapters.nats.journal import open_journal_for_reading
+
+    if source.data_dir is not None:
+        settings = await stack.enter_async_context(server_for_reading(source.data_dir))
+    else:
+        settings = connection_settings(source)
+    connection = await connect(settings, name="lws-events tools")
+    stack.push_async_callback(connection.close)
+    return await open_journal_for_reading(connection, source.cluster)
+
+
+async def _next(batches: AsyncIterator[Sequence[Record]]) -> Sequence[Record] | None:
+    return await anext(batches, None)
+
+
+async def _close(batches: AsyncIterator[Sequence[Record]]) -> None:
+    close = getattr(batches, "aclose", None)
+    if close is not None:
+        await close()
+
+
+def _decoded(record: Record, decode: Callable[[bytes], _T], what: str) -> _T:
+    try:
+        return decode(record.data)
+    except msgspec.DecodeError as error:
+        raise JournalDamaged(f"{what} {record.sequence} on {record.subject} cannot be read: {error}") from error

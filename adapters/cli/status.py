@@ -1,0 +1,56 @@
+"""``lws-events status``: sets, or the groups and pods of one, as the journal knows them."""
+
+from typing import Annotated
+
+import typer
+
+from adapters.cli.options import JournalSource, NamespaceOption, Output, OutputOption, reads_journal
+from adapters.cli.replay import AtOption, parse_at
+
+OptionalSet = Annotated[
+    str | None, typer.Argument(metavar="[SET]", help="One set with its pods; without it, all sets.", show_default=False)
+]
+
+
+@reads_journal
+def command(
+    *,
+    source: JournalSource,
+    set_name: OptionalSet = None,
+    namespace: NamespaceOption = None,
+    at: AtOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show all sets, or one set with its pods, as kubectl would print them: now, or at any point of the past.
+
+    Ages count from the first observation.
+
+    Examples:
+
+      lws-events status
+      lws-events status default/sample --at 2026-01-01T12:00:00Z
+    """
+    from adapters.cli.errors import NoSuchThing
+    from adapters.cli.printing import console, pod_table, print_json, set_table
+    from adapters.cli.reading import open_for_reading
+    from lws_events.subjects import set_filter
+    from projections.status import status
+
+    until = parse_at(at)
+    with open_for_reading(source) as reader:
+        name = None if set_name is None else reader.find_set(set_name, namespace=namespace)
+        only = None if name is None else set_filter(reader.cluster, name)
+        events = reader.events(only, to_sequence=until.sequence)
+        fold = status(event for event in events if until.includes(event))
+    wanted = fold.names() if name is None else [name]
+    rows = [row for row in map(fold.row, wanted) if row is not None]
+    if name is not None and not rows:
+        raise NoSuchThing(f"{name} is not there any more, or not yet", hint=f"lws-events timeline {name}")
+    if output is Output.JSON:
+        print_json(rows if name is None else rows[0])
+        return
+    screen = console()
+    screen.print(set_table(rows))
+    if name is not None:
+        screen.print()
+        screen.print(pod_table(rows[0].pods))
