@@ -1,7 +1,7 @@
 """Kubernetes objects as they come over the wire, as far as this program reads them.
 
-Everything else in an object (``managedFields``, most of the specs) is skipped by the decoder, never built. Any field may
-be absent, a map or list also null; templates and data stay raw bytes.
+Everything else in an object (``managedFields``, most of the specs) is skipped by the decoder, never built. Any field
+may be absent, a map or list also null; templates and data stay raw bytes.
 """
 
 from typing import Any

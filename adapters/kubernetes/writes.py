@@ -1,0 +1,226 @@
+"""One attempt to carry out one command: the API call, its preconditions, and what counts as done already.
+
+The letter of this is in the docstrings of ``lws_events.commands``. A command may have been carried out before by an
+attempt whose answer was lost, so an object that is already as wanted is a success. What the API server, or a
+precondition, refuses is an ``ApiError``; whether to try again is the executor's business.
+"""
+
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+import msgspec
+
+from adapters.kubernetes import resources, wire
+from adapters.kubernetes.announcements import event_object
+from adapters.kubernetes.client import JSON_PATCH, ApiClient
+from adapters.kubernetes.errors import ApiError
+from adapters.kubernetes.kinds import BY_KIND
+from adapters.kubernetes.pace import Clock
+from adapters.kubernetes.resources import Resource
+from lws_events import commands, subjects
+from lws_events.commands import AnyCommand
+from lws_events.names import FIELD_MANAGER
+from lws_events.subjects import SetName
+
+NOT_SENT: Final = 0
+"""Code of a refusal that is ours: the command was not sent."""
+
+
+class Written(NamedTuple):
+    """What the API server answered with: an object of a kind (token of its subject), or, without kind, a Status."""
+
+    kind: str
+    body: bytes
+
+    @property
+    def meta(self) -> wire.Meta:
+        """``metadata`` of the answer; empty for a Status."""
+        return _OBJECT.decode(self.body).metadata
+
+
+class _Existing(NamedTuple):
+    """An object that was there before."""
+
+    body: bytes
+    meta: wire.Meta
+
+    @property
+    def owner_uid(self) -> str:
+        controller = self.meta.controller
+        return controller.uid if controller else ""
+
+
+_OBJECT: Final = msgspec.json.Decoder(wire.Object)
+_SERVICE: Final = msgspec.json.Decoder(wire.Service)
+_REVISION: Final = msgspec.json.Decoder(wire.ControllerRevision)
+
+
+class Writes:
+    """Carries out commands. ``instance`` is this host's name, which Events report."""
+
+    def __init__(self, client: ApiClient, *, instance: str, clock: Clock) -> None:
+        self._client = client
+        self._instance = instance
+        self._clock = clock
+
+    async def carry_out(self, set_name: SetName, command_id: str, command: AnyCommand) -> Written:
+        """One attempt. Raises ``ApiError`` (code 0: a precondition did not hold), ``ApiUnavailable``."""
+        namespace = set_name.namespace
+        match command:
+            case commands.CreateControllerRevision():
+                return await self._create_revision(namespace, command)
+            case commands.ApplyLeaderStatefulSet():
+                return await self._apply_leader(namespace, command)
+            case commands.CreateWorkerStatefulSet():
+                return await self._create_worker(namespace, command)
+            case commands.CreateService():
+                return await self._create_service(namespace, command)
+            case commands.DeleteLeaderPod():
+                body = await self._client.delete(
+                    resources.PODS, namespace, command.name, uid=command.uid, propagation="Foreground"
+                )
+                return Written(subjects.POD, body)
+            case commands.DeleteControllerRevision():
+                body = await self._client.delete(
+                    resources.CONTROLLER_REVISIONS, namespace, command.name, uid=command.uid
+                )
+                return Written("", body)
+            case commands.UpdateSetStatus():
+                return await self._update_status(namespace, command)
+            case commands.RecordEvent():
+                await self.announce(set_name, command_id, command)
+                return Written("", b'{"metadata":{}}')
+            case _:
+                raise TypeError(f"no API call: {type(command).__name__}")
+
+    async def announce(
+        self, set_name: SetName, command_id: str, event: commands.RecordEvent, *, related_uid: str = ""
+    ) -> None:
+        """Post an Event; one that is there already was posted by an earlier attempt. Raises as ``carry_out``."""
+        body = event_object(
+            event,
+            command_id=command_id,
+            set_name=set_name,
+            instance=self._instance,
+            now_ms=self._clock.now_ms(),
+            related_uid=related_uid,
+        )
+        try:
+            await self._client.create(resources.EVENTS, set_name.namespace, body)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+
+    async def _create_revision(self, namespace: str, command: commands.CreateControllerRevision) -> Written:
+        wanted = _REVISION.decode(command.manifest)
+        owner = wanted.metadata.controller
+
+        def accepted(existing: _Existing) -> bool:
+            found = _REVISION.decode(existing.body)
+            same_data = msgspec.json.decode(found.data) == msgspec.json.decode(wanted.data)
+            return existing.owner_uid == (owner.uid if owner else "") and same_data
+
+        return await self._create(subjects.REVISION, namespace, command.name, command.manifest, accepted=accepted)
+
+    async def _create_worker(self, namespace: str, command: commands.CreateWorkerStatefulSet) -> Written:
+        return await self._create(
+            subjects.STATEFULSET,
+            namespace,
+            command.name,
+            command.manifest,
+            accepted=lambda existing: existing.owner_uid == command.owner_uid,
+        )
+
+    async def _create_service(self, namespace: str, command: commands.CreateService) -> Written:
+        def accepted(existing: _Existing) -> bool:
+            if existing.owner_uid in ("", command.owner_uid):
+                return True
+            found, wanted = _SERVICE.decode(existing.body).spec, _SERVICE.decode(command.manifest).spec
+            return found.cluster_ip == "None" and (found.selector or {}) == (wanted.selector or {})
+
+        return await self._create(subjects.SERVICE, namespace, command.name, command.manifest, accepted=accepted)
+
+    async def _create(
+        self, kind: str, namespace: str, name: str, manifest: msgspec.Raw, *, accepted: Callable[[_Existing], bool]
+    ) -> Written:
+        """POST; an object that is there already counts if it is accepted and not on its way out."""
+        resource = BY_KIND[kind].resource
+        try:
+            body = await self._client.create(resource, namespace, bytes(manifest), field_manager=FIELD_MANAGER)
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise
+            existing = await self._existing(resource, namespace, name)
+            if existing is None:
+                raise  # gone since: the next try creates it
+            if existing.meta.deletion_timestamp is not None:
+                raise ApiError(409, "AlreadyExists", f"{resource.kind} {name} exists and is being deleted") from error
+            if not accepted(existing):
+                owner = existing.meta.controller
+                of = f"belongs to {owner.kind} {owner.name} (uid {owner.uid})" if owner else "has other content"
+                raise ApiError(409, "AlreadyExists", f"{resource.kind} {name} exists and {of}") from error
+            return Written(kind, existing.body)
+        return Written(kind, body)
+
+    async def _apply_leader(self, namespace: str, command: commands.ApplyLeaderStatefulSet) -> Written:
+        resource, uid = resources.STATEFUL_SETS, command.uid
+        if not uid:
+            existing = await self._existing(resource, namespace, command.name)
+            if existing is not None:
+                if existing.owner_uid not in ("", command.owner_uid):
+                    owner = existing.meta.controller
+                    assert owner is not None
+                    message = f"StatefulSet {command.name} belongs to {owner.kind} {owner.name} (uid {owner.uid})"
+                    raise ApiError(NOT_SENT, "Foreign", message)
+                if existing.meta.deletion_timestamp is not None:
+                    raise ApiError(NOT_SENT, "Terminating", f"StatefulSet {command.name} is being deleted")
+                uid = existing.meta.uid
+        manifest = bytes(command.manifest)
+        if uid:
+            applied = msgspec.json.decode(manifest)
+            applied["metadata"]["uid"] = uid  # the API server refuses to apply to any other object
+            manifest = msgspec.json.encode(applied)
+        try:
+            body = await self._client.apply(resource, namespace, command.name, manifest, field_manager=FIELD_MANAGER)
+        except ApiError as error:
+            if any(cause.field == "metadata.uid" for cause in error.causes):
+                # The uid of an existing object is compared as an immutable field, so the answer is Invalid.
+                raise ApiError(409, "Conflict", error.message) from error
+            raise
+        return Written(subjects.STATEFULSET, body)
+
+    async def _update_status(self, namespace: str, command: commands.UpdateSetStatus) -> Written:
+        """A JSON patch: it replaces the status whole, and tests the uid.
+
+        A merge patch can do neither: it keeps what it does not name, and the status subresource ignores metadata.
+        """
+        status = {"op": "add", "path": "/status", "value": command.status}
+        test = {"op": "test", "path": "/metadata/uid", "value": command.uid}
+        resource = resources.LEADER_WORKER_SETS
+        try:
+            body = await self._client.patch_status(
+                resource,
+                namespace,
+                command.name,
+                msgspec.json.encode([test, status]),
+                content_type=JSON_PATCH,
+                field_manager=FIELD_MANAGER,
+            )
+        except ApiError as error:
+            if error.code != 422:
+                raise
+            # A failed test looks like an invalid status; the set itself tells which it was.
+            existing = await self._existing(resource, namespace, command.name)
+            if existing is not None and existing.meta.uid != command.uid:
+                raise ApiError(409, "Conflict", f"{command.name} is another set (uid {existing.meta.uid})") from error
+            raise
+        return Written(subjects.SET, body)
+
+    async def _existing(self, resource: Resource, namespace: str, name: str) -> _Existing | None:
+        try:
+            body = await self._client.get(resource, namespace, name)
+        except ApiError as error:
+            if error.code == 404:
+                return None
+            raise
+        return _Existing(body, _OBJECT.decode(body).metadata)
