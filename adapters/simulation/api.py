@@ -9,7 +9,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from adapters.simulation import apply, deletion, kinds, managed_fields, objects, patches
+from adapters.simulation import apply, deletion, kinds, managed_fields, objects, patches, validation
 from adapters.simulation.admission import Admission, admit_everything
 from adapters.simulation.clock import Clock
 from adapters.simulation.deletion import Propagation
@@ -202,6 +202,19 @@ class Api:
         if outcome.obj is old:
             return old
         return self._stored("delete", kind, outcome.obj)
+
+    def scale(self, kind: Kind, name: str, *, replicas: int, namespace: str = "") -> Object:
+        """Write ``spec.replicas`` as the scale subresource does: past the webhooks, within the schema.
+
+        Raises:
+            NotFoundError, InvalidError.
+        """
+        old = self.get(kind, name, namespace=namespace)
+        if old["spec"].get("replicas") == replicas:
+            return old
+        new = {**old, "spec": {**old["spec"], "replicas": replicas}}
+        validation.updated(kind, new, old)
+        return self._stored("scale", kind, objects.with_metadata(new, generation=old["metadata"]["generation"] + 1))
 
     def bind(self, pod: Object, *, node: str, conditions: list[Object]) -> Object:
         """Put a pod on a node, as the scheduler's binding does."""

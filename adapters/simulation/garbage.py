@@ -1,18 +1,13 @@
-"""The garbage collector: deletes what has lost its last owner, and carries foreground and orphaning deletions through.
-
-Also the end of namespaces: what is in a terminating one is deleted, and the namespace once it is empty.
-"""
+"""The garbage collector: deletes what has lost its last owner, carries foreground and orphaning deletions through."""
 
 from adapters.simulation import objects
 from adapters.simulation.api import Api
 from adapters.simulation.clock import Seconds, WorkQueue
 from adapters.simulation.deletion import Propagation
 from adapters.simulation.errors import ConflictError, NotFoundError
-from adapters.simulation.kinds import ALL, NAMESPACES, Kind
+from adapters.simulation.kinds import Kind
 from adapters.simulation.objects import FOREGROUND, ORPHAN, Object
 from adapters.simulation.store import Change
-
-_NAMESPACE_PASS_SECONDS = 1.0
 
 
 class GarbageCollector:
@@ -21,15 +16,10 @@ class GarbageCollector:
     def __init__(self, api: Api, *, latency: Seconds) -> None:
         self._api = api
         self._queue: WorkQueue[str] = WorkQueue(api.clock, self._visit, latency=latency)
-        self._namespaces: WorkQueue[str] = WorkQueue(api.clock, self._empty, latency=latency)
         api.store.subscribe(self._on_change)
 
     def _on_change(self, change: Change) -> None:
         obj = change.record.obj
-        if change.kind is NAMESPACES:
-            if objects.terminating(obj) and change.type != "DELETED":
-                self._namespaces.add(objects.name(obj))
-            return
         uid = objects.uid(obj)
         if change.type == "DELETED":
             self._visit_dependents(uid)
@@ -138,17 +128,3 @@ class GarbageCollector:
             )
         except (ConflictError, NotFoundError):
             self._queue.add(objects.uid(obj))
-
-    def _empty(self, name: str) -> None:
-        """Delete what a terminating namespace holds; remove it when nothing is left, else look again later."""
-        namespace = self._api.find(NAMESPACES, name)
-        if namespace is None:
-            return
-        left = [(kind, obj) for kind in ALL if kind.namespaced for obj in self._api.select(kind, namespace=name)]
-        for kind, obj in left:
-            if not objects.terminating(obj):
-                self._delete(kind, obj, propagation="Background")
-        if not left:
-            self._api.store.remove(NAMESPACES, namespace)
-            return
-        self._namespaces.add_at(name, self._api.clock.now + _NAMESPACE_PASS_SECONDS)

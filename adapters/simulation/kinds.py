@@ -48,6 +48,7 @@ LEADERWORKERSETS: Final = Kind(
 PODS: Final = Kind("", "v1", "pods", "Pod", status=True, generation="spec", short_names=("po",))
 SERVICES: Final = Kind("", "v1", "services", "Service", status=True, short_names=("svc",))
 SECRETS: Final = Kind("", "v1", "secrets", "Secret")
+SERVICE_ACCOUNTS: Final = Kind("", "v1", "serviceaccounts", "ServiceAccount", short_names=("sa",))
 CONFIGMAPS: Final = Kind("", "v1", "configmaps", "ConfigMap", short_names=("cm",))
 CLAIMS: Final = Kind("", "v1", "persistentvolumeclaims", "PersistentVolumeClaim", status=True, short_names=("pvc",))
 NODES: Final = Kind("", "v1", "nodes", "Node", namespaced=False, status=True, short_names=("no",))
@@ -91,6 +92,7 @@ ALL: Final = (
     SERVICES,
     SECRETS,
     CONFIGMAPS,
+    SERVICE_ACCOUNTS,
     CLAIMS,
     NODES,
     NAMESPACES,

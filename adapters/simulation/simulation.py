@@ -15,13 +15,14 @@ from adapters.simulation.api import Api
 from adapters.simulation.clock import EPOCH, Clock, Seconds
 from adapters.simulation.garbage import GarbageCollector
 from adapters.simulation.kubelets import Kubelets, KubeletSettings
+from adapters.simulation.namespaces import Namespaces
 from adapters.simulation.node_lifecycle import NodeLifecycle, NodeLifecycleSettings
 from adapters.simulation.objects import Object
 from adapters.simulation.scheduler import Scheduler
 from adapters.simulation.statefulsets import StatefulSets
 from adapters.simulation.store import HISTORY_MAX, Store
 
-NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
+INITIAL_NAMESPACES = ("default", "kube-system", "kube-public", "kube-node-lease")
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,11 @@ class Simulation:
         latency = self.settings.controller_latency
         self.statefulsets = StatefulSets(self.api, latency=latency)
         self.garbage_collector = GarbageCollector(self.api, latency=latency)
+        self.namespaces = Namespaces(self.api, latency=latency)
         self.scheduler = Scheduler(self.api, rng("scheduler"), latency=self.settings.scheduler_latency)
         self.kubelets = Kubelets(self.api, rng("kubelets"), settings=self.settings.kubelet)
         self.node_lifecycle = NodeLifecycle(self.api, self.kubelets, settings=self.settings.node_lifecycle)
-        for name in NAMESPACES:
+        for name in INITIAL_NAMESPACES:
             self.api.create(kinds.NAMESPACES, {"metadata": {"name": name}})
         for node in _default_nodes() if nodes is None else nodes:
             self.api.create(kinds.NODES, node)

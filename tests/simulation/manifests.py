@@ -60,8 +60,11 @@ def statefulset(
 
 def exclusive(key: str, value: str, *, topology_key: str) -> dict[str, Any]:
     """The affinity that places a group alone in a topology domain (spec 3.5)."""
-    own = {"key": key, "operator": "In", "values": [value]}
-    others = [{"key": key, "operator": "Exists"}, {"key": key, "operator": "NotIn", "values": [value]}]
+    own: dict[str, Any] = {"key": key, "operator": "In", "values": [value]}
+    others: list[dict[str, Any]] = [
+        {"key": key, "operator": "Exists"},
+        {"key": key, "operator": "NotIn", "values": [value]},
+    ]
 
     def required(expressions: list[dict[str, Any]]) -> dict[str, Any]:
         term = {"topologyKey": topology_key, "labelSelector": {"matchExpressions": expressions}}
