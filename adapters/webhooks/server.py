@@ -47,6 +47,8 @@ class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
     """From the connection to the first complete request, the TLS handshake included."""
     keepalive_seconds: float = 90.0
     """The API server keeps connections open between reviews."""
+    linger_seconds: float = 1.0
+    """How long the rest of a refused body is read and thrown away, so that the client gets to see the refusal."""
     shutdown_seconds_max: float = 5.0
     """How long requests under way may take when the server ends."""
 
@@ -108,6 +110,7 @@ class AdmissionServer:
             app,
             access_log=None,
             keepalive_timeout=self._limits.keepalive_seconds,
+            lingering_time=self._limits.linger_seconds,
             shutdown_timeout=self._limits.shutdown_seconds_max,
         )
         await runner.setup()
