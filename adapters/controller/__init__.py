@@ -1,1 +1,17 @@
 """The controller: the engine between journal and executor, and the composition of all parts in one process."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from adapters.cli.settings import Settings
+
+
+def run(settings: "Settings") -> int:
+    """Run the controller until it is told to stop; returns the exit code (0 stopped, 1 a part failed)."""
+    import asyncio
+
+    from adapters.controller.process import run_until_signalled
+    from adapters.observability.logs import configure_logs
+
+    configure_logs(level=settings.log_level, format=settings.log_format)
+    return asyncio.run(run_until_signalled(settings))
