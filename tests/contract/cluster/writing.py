@@ -1,0 +1,136 @@
+"""Writes: concurrency, generation, immutable fields, server-side apply."""
+
+import msgspec
+import pytest
+
+from tests.contract.cluster.port import Cluster, ClusterSuite
+from tests.controlplane.api import ApiError, core, leaderworkersets, statefulsets
+from tests.simulation.manifests import statefulset
+
+GROUP = "example.com/group"
+
+
+class WritingContract(ClusterSuite):
+    """What a write does and what it is refused for."""
+
+    async def test_a_stale_resource_version_conflicts(self, cluster: Cluster) -> None:
+        path = core("configmaps", cluster.namespace)
+        first = await cluster.api.create(path, self.config(x="1"))
+        await cluster.api.call("PUT", f"{path}/a", {**first, "data": {"x": "2"}})
+        with pytest.raises(ApiError) as caught:
+            await cluster.api.call("PUT", f"{path}/a", {**first, "data": {"x": "3"}})
+        assert (caught.value.code, caught.value.status["reason"]) == (409, "Conflict")
+
+    async def test_a_write_that_changes_nothing_keeps_the_resource_version(self, cluster: Cluster) -> None:
+        path = core("configmaps", cluster.namespace)
+        first = await cluster.api.create(path, self.config(x="1"))
+        again = await cluster.api.call("PUT", f"{path}/a", first)
+        assert again["metadata"]["resourceVersion"] == first["metadata"]["resourceVersion"]
+
+    async def test_creating_twice_is_refused(self, cluster: Cluster) -> None:
+        path = core("configmaps", cluster.namespace)
+        await cluster.api.create(path, self.config())
+        with pytest.raises(ApiError) as caught:
+            await cluster.api.create(path, self.config())
+        assert (caught.value.code, caught.value.status["reason"]) == (409, "AlreadyExists")
+
+    async def test_what_is_absent_is_not_found(self, cluster: Cluster) -> None:
+        with pytest.raises(ApiError) as caught:
+            await cluster.api.get(core("pods", cluster.namespace, "nope"))
+        assert caught.value.status["details"] == {"name": "nope", "kind": "pods"}
+        assert caught.value.status["message"] == 'pods "nope" not found'
+
+    async def test_generation_counts_spec_changes_only(self, cluster: Cluster) -> None:
+        template = {"spec": {"containers": [{"name": "main", "image": "a"}]}}
+        manifest = {
+            "apiVersion": "leaderworkerset.x-k8s.io/v1",
+            "kind": "LeaderWorkerSet",
+            "metadata": {"name": "set"},
+            "spec": {"replicas": 0, "leaderWorkerTemplate": {"size": 2, "workerTemplate": template}},
+        }
+        created = await cluster.api.create(leaderworkersets(cluster.namespace), manifest)
+        assert created["metadata"]["generation"] == 1
+        assert created["spec"]["startupPolicy"] == "LeaderCreated"
+        assert created["spec"]["leaderWorkerTemplate"]["restartPolicy"] == "RecreateGroupOnPodRestart"
+        path = leaderworkersets(cluster.namespace, "set")
+        labelled = await cluster.api.merge(path, {"metadata": {"labels": {"a": "b"}}})
+        assert labelled["metadata"]["generation"] == 1
+        scaled = await cluster.api.merge(path, {"spec": {"replicas": 3}, "status": {"replicas": 9}})
+        assert scaled["metadata"]["generation"] == 2
+        assert "replicas" not in scaled.get("status", {})
+        reported = await cluster.api.call("PUT", f"{path}/status", {**scaled, "status": {"replicas": 3}})
+        assert reported["metadata"]["generation"] == 2
+        assert reported["status"]["replicas"] == 3
+        scale = await cluster.api.get(f"{path}/scale")
+        assert (scale["spec"]["replicas"], scale["status"]["replicas"]) == (3, 3)
+        await cluster.api.merge(f"{path}/scale", {"spec": {"replicas": 5}})
+        after = await cluster.api.get(path)
+        assert (after["spec"]["replicas"], after["metadata"]["generation"]) == (5, 3)
+
+    async def test_a_custom_resource_is_replaced_only_with_a_version(self, cluster: Cluster) -> None:
+        template = {"spec": {"containers": [{"name": "main", "image": "a"}]}}
+        manifest = {
+            "apiVersion": "leaderworkerset.x-k8s.io/v1",
+            "kind": "LeaderWorkerSet",
+            "metadata": {"name": "set"},
+            "spec": {"replicas": 0, "leaderWorkerTemplate": {"size": 2, "workerTemplate": template}},
+        }
+        await cluster.api.create(leaderworkersets(cluster.namespace), manifest)
+        with pytest.raises(ApiError) as caught:
+            await cluster.api.call("PUT", leaderworkersets(cluster.namespace, "set"), manifest)
+        assert caught.value.code == 422
+
+    async def test_immutable_fields_of_a_statefulset(self, cluster: Cluster) -> None:
+        await self.create_set(cluster, replicas=0)
+        with pytest.raises(ApiError) as caught:
+            await cluster.api.merge(statefulsets(cluster.namespace, "s"), {"spec": {"serviceName": "other"}})
+        assert (caught.value.code, caught.value.status["reason"]) == (422, "Invalid")
+
+    async def test_apply_removes_what_it_no_longer_applies(self, cluster: Cluster) -> None:
+        path = core("configmaps", cluster.namespace, "a")
+        await cluster.api.apply(path, self.config(x="1", y="2"), manager="lws")
+        await cluster.api.merge(path, {"data": {"z": "3"}})
+        applied = await cluster.api.apply(path, self.config(x="1"), manager="lws")
+        assert applied["data"] == {"x": "1", "z": "3"}
+        again = await cluster.api.apply(path, self.config(x="1"), manager="lws")
+        assert again["metadata"]["resourceVersion"] == applied["metadata"]["resourceVersion"]
+
+    async def test_apply_conflicts_with_another_manager_unless_forced(self, cluster: Cluster) -> None:
+        path = core("configmaps", cluster.namespace, "a")
+        await cluster.api.apply(path, self.config(x="1"), manager="one")
+        with pytest.raises(ApiError) as caught:
+            await cluster.api.call(
+                "PATCH",
+                path,
+                self.config(x="2"),
+                content_type="application/apply-patch+yaml",
+                params={"fieldManager": "two"},
+            )
+        assert (caught.value.code, caught.value.status["reason"]) == (409, "Conflict")
+        forced = await cluster.api.apply(path, self.config(x="2"), manager="two")
+        assert [entry["manager"] for entry in forced["metadata"]["managedFields"]] == ["two"]
+
+    async def test_an_unchanged_apply_of_a_statefulset_is_no_write(self, cluster: Cluster) -> None:
+        path = statefulsets(cluster.namespace, "s")
+        config = statefulset(
+            "s", replicas=0, updateStrategy={"type": "RollingUpdate", "rollingUpdate": {"partition": 0}}
+        )
+        await cluster.api.apply(path, config, manager="lws")
+        settled = await self.settled_set(cluster, replicas=0)
+        again = await cluster.api.apply(path, config, manager="lws")
+        assert again["metadata"]["resourceVersion"] == settled["metadata"]["resourceVersion"]
+        strategy = again["spec"]["updateStrategy"]
+        assert strategy == {"type": "RollingUpdate", "rollingUpdate": {"partition": 0, "maxUnavailable": 1}}
+
+    async def test_apply_takes_a_container_and_an_annotation_away(self, cluster: Cluster) -> None:
+        path = statefulsets(cluster.namespace, "s")
+        config = statefulset("s", replicas=0)
+        more = msgspec.json.decode(msgspec.json.encode(config))
+        more["spec"]["template"]["spec"]["containers"].append({"name": "extra", "image": "b"})
+        more["metadata"]["annotations"] = {"example.com/replicas": "3"}
+        applied = await cluster.api.apply(path, more, manager="lws")
+        assert len(applied["spec"]["template"]["spec"]["containers"]) == 2
+        back = await cluster.api.apply(path, config, manager="lws")
+        assert [c["name"] for c in back["spec"]["template"]["spec"]["containers"]] == ["main"]
+        assert "annotations" not in back["metadata"]
+        assert back["metadata"]["generation"] == 2
