@@ -31,6 +31,9 @@ NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/name
 _RELEASED_SECONDS: Final = 1
 """``leaseDurationSeconds`` of a Lease that was given back, as client-go writes it; the API refuses 0."""
 
+_RELEASE_SECONDS_MAX: Final = 3.0
+"""A stop must not wait long for an API server that is gone."""
+
 
 class ElectionSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Durations; the defaults are the reference's."""
@@ -119,12 +122,12 @@ class Election:
         """Renew for ever. Raises ``LeadershipLost`` as soon as nobody may rely on this candidate leading."""
         assert self.leading, "acquire first"
         while True:
-            await self._clock.sleep(self._settings.retry_seconds)
-            left = self._renewed_at + self._settings.renew_deadline_seconds - self._clock.monotonic()
+            await self._clock.sleep(max(0.0, min(self._settings.retry_seconds, self._seconds_left())))
+            left = self._seconds_left()
             if left > 0 and await self._attempt(left):
                 continue
-            taken = self._seen is not None and self._seen.spec.holder_identity not in (self.identity, None, "")
-            if left <= 0 or taken:
+            taken = self._seen is not None and self._seen.spec.holder_identity != self.identity
+            if self._seconds_left() <= 0 or taken:
                 self.leading = False
                 self.lost.set()
                 why = "somebody else holds it" if taken else "it was not renewed in time"
@@ -144,32 +147,50 @@ class Election:
             lease_transitions=self._seen.spec.lease_transitions,
         )
         try:
-            await self._write("PUT", spec, version=self._seen.metadata.resource_version, timeout_seconds=5.0)
-        except KubernetesError as error:
+            async with asyncio.timeout(_RELEASE_SECONDS_MAX):
+                await self._write("PUT", spec, self._seen.metadata.resource_version)
+        except (KubernetesError, TimeoutError) as error:
             _log.warning("the lease was not given back", error=str(error))
+
+    def _seconds_left(self) -> float:
+        """Until a Lease that is not renewed may be relied upon no longer."""
+        return self._renewed_at + self._settings.renew_deadline_seconds - self._clock.monotonic()
 
     async def _attempt(self, timeout_seconds: float) -> bool:
         """Take or renew the Lease if that is allowed. False where it is not, or where the outcome is unknown."""
         started_at = self._clock.monotonic()
         try:
-            lease = await self._read(timeout_seconds)
-            if lease is None:
-                written = await self._write("POST", self._claim(None), version="", timeout_seconds=timeout_seconds)
-            else:
-                self._see(lease)
-                if not self._available(lease.spec):
-                    return False
-                version = lease.metadata.resource_version
-                written = await self._write(
-                    "PUT", self._claim(lease.spec), version=version, timeout_seconds=timeout_seconds
-                )
+            async with asyncio.timeout(timeout_seconds):
+                written = await self._claim(renew=self.leading)
         except KubernetesError as error:
             self._raise_if_hopeless(error)
             _log.info("the lease could not be taken or renewed", error=str(error))
             return False
+        except TimeoutError:
+            _log.info("the lease could not be taken or renewed in time", seconds=timeout_seconds)
+            return False
+        if written is None:
+            return False
         self._see(written)
         self._renewed_at = started_at  # of the request, not of its answer: others may count from there
         return True
+
+    async def _claim(self, *, renew: bool) -> _Lease | None:
+        """Write the Lease in our name; None where somebody else holds it."""
+        if renew and self._seen is not None:
+            # What we wrote last is most likely what is there: one request instead of two, every two seconds.
+            try:
+                return await self._write("PUT", self._ours(self._seen.spec), self._seen.metadata.resource_version)
+            except ApiError as error:
+                if error.code not in (404, 409):
+                    raise
+        lease = await self._read()
+        if lease is None:
+            return await self._write("POST", self._ours(None))
+        self._see(lease)
+        if not self._available(lease.spec):
+            return None
+        return await self._write("PUT", self._ours(lease.spec), lease.metadata.resource_version)
 
     def _available(self, spec: _LeaseSpec) -> bool:
         if spec.holder_identity in (None, "", self.identity):
@@ -178,7 +199,7 @@ class Election:
         duration = spec.lease_duration_seconds or self._settings.lease_seconds
         return self._clock.monotonic() >= self._seen_at + duration
 
-    def _claim(self, spec: _LeaseSpec | None) -> _LeaseSpec:
+    def _ours(self, spec: _LeaseSpec | None) -> _LeaseSpec:
         now = micro_time(self._clock.now_ms())
         ours = spec is not None and spec.holder_identity == self.identity
         transitions = (spec.lease_transitions or 0) if spec is not None else 0
@@ -196,27 +217,23 @@ class Election:
             self._seen_at = self._clock.monotonic()
         self._seen = lease
 
-    async def _read(self, timeout_seconds: float) -> _Lease | None:
-        path = LEASES.path(self.namespace, self._name)
+    async def _read(self) -> _Lease | None:
         try:
-            return msgspec.json.decode(
-                await self._client.request("GET", path, timeout_seconds=timeout_seconds), type=_Lease
-            )
+            return msgspec.json.decode(await self._client.get(LEASES, self.namespace, self._name), type=_Lease)
         except ApiError as error:
             if error.code == 404:
                 return None
             raise
 
-    async def _write(self, method: str, spec: _LeaseSpec, *, version: str, timeout_seconds: float) -> _Lease:
+    async def _write(self, method: str, spec: _LeaseSpec, version: str = "") -> _Lease:
         metadata: dict[str, Any] = {"name": self._name, "namespace": self.namespace}
         if version:
             metadata["resourceVersion"] = version
         body = {"apiVersion": LEASES.api_version, "kind": LEASES.kind, "metadata": metadata, "spec": spec}
         path = LEASES.path(self.namespace, self._name if method == "PUT" else "")
-        answer = await self._client.request(
-            method, path, body=msgspec.json.encode(body), timeout_seconds=timeout_seconds
+        return msgspec.json.decode(
+            await self._client.request(method, path, body=msgspec.json.encode(body)), type=_Lease
         )
-        return msgspec.json.decode(answer, type=_Lease)
 
     def _raise_if_hopeless(self, error: KubernetesError) -> None:
         """A candidate that can never win says so, instead of waiting for ever."""

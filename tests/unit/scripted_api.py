@@ -150,3 +150,41 @@ def bookmark(version: str) -> dict[str, Any]:
 def expired() -> dict[str, Any]:
     status = {"kind": "Status", "code": 410, "reason": "Expired", "message": "too old resource version"}
     return {"type": "ERROR", "object": status}
+
+
+class Collection:
+    """A collection that can be listed and watched; the test changes it."""
+
+    def __init__(self, *items: dict[str, Any], version: str = "100") -> None:
+        self.items = list(items)
+        self.version = version
+        self.gone = False
+        self.watches: list[asyncio.Queue[Any]] = []
+
+    def push(self, event: dict[str, Any]) -> None:
+        """Send an event to whoever watches now."""
+        for watch in self.watches:
+            watch.put_nowait(event)
+
+    def hang_up(self) -> None:
+        """End the watches in good order."""
+        for watch in self.watches:
+            watch.put_nowait(None)
+
+    async def __call__(self, request: web.Request) -> web.StreamResponse:
+        if "watch" not in request.query:
+            return await page(*self.items, version=self.version)(request)
+        if self.gone:
+            self.gone = False
+            return await refuse(410, "Expired")(request)
+        response = web.StreamResponse()
+        response.enable_chunked_encoding()
+        await response.prepare(request)
+        events: asyncio.Queue[Any] = asyncio.Queue()
+        self.watches.append(events)
+        try:
+            while (event := await events.get()) is not None:
+                await response.write(json.dumps(event).encode() + b"\n")
+        finally:
+            self.watches.remove(events)
+        return response
