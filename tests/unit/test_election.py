@@ -1,6 +1,5 @@
 """Leader election: taking, keeping, losing and giving back the Lease, by a clock that the test turns."""
 
-import asyncio
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -82,8 +81,7 @@ async def test_a_lease_is_taken_over_once_it_was_seen_unchanged_for_its_duration
     async with ScriptedApi() as api, api.client() as client:
         lease = Lease(api, HELD)
         election = candidate(client, clock, "b")
-        acquiring = asyncio.create_task(election.acquire())
-        await clock.settle()
+        acquiring = await clock.start(election.acquire())
         await clock.turn(6)
         lease.spec = {**HELD, "renewTime": "2020-01-01T00:00:06.000000Z"}  # renewed: the count begins again
         lease.version += 1
@@ -101,15 +99,14 @@ async def test_the_holder_renews_and_its_term_stays_the_same() -> None:
         lease = Lease(api)
         election = candidate(client, clock, "a")
         await election.acquire()
-        keeping = asyncio.create_task(election.keep())
-        await clock.settle()
+        keeping = await clock.start(election.keep())
         await clock.turn(30)
         assert not keeping.done()
         assert lease.spec is not None
         assert lease.spec["renewTime"] == "1970-01-01T00:17:10.000000Z"
         assert lease.spec["acquireTime"] == "1970-01-01T00:16:40.000000Z"
         assert len(api.requests("GET")) == 1  # renewing takes one request
-        keeping.cancel()
+        await clock.stop()
 
 
 async def test_a_holder_that_cannot_renew_stops_before_anybody_may_take_over() -> None:
@@ -121,8 +118,7 @@ async def test_a_holder_that_cannot_renew_stops_before_anybody_may_take_over() -
         began = clock.now
         api.always("PUT", LEASE, lost())
         api.always("GET", LEASE, lost())
-        keeping = asyncio.create_task(election.keep())
-        await clock.settle()
+        keeping = await clock.start(election.keep())
         await clock.turn(9)
         assert not keeping.done()
         await clock.turn(2)
@@ -140,11 +136,10 @@ async def test_trouble_shorter_than_the_deadline_is_survived() -> None:
         election = candidate(client, clock, "a")
         await election.acquire()
         api.script("PUT", LEASE, *[refuse(503, "ServiceUnavailable")] * 3)
-        keeping = asyncio.create_task(election.keep())
-        await clock.settle()
+        keeping = await clock.start(election.keep())
         await clock.turn(60)
         assert not keeping.done()
-        keeping.cancel()
+        await clock.stop()
 
 
 async def test_a_lease_that_somebody_else_took_is_lost_at_once() -> None:
@@ -155,8 +150,7 @@ async def test_a_lease_that_somebody_else_took_is_lost_at_once() -> None:
         await election.acquire()
         lease.spec = HELD
         lease.version += 1
-        keeping = asyncio.create_task(election.keep())
-        await clock.settle()
+        keeping = await clock.start(election.keep())
         await clock.turn(2)
         with pytest.raises(LeadershipLost, match="somebody else"):
             await keeping
@@ -168,8 +162,7 @@ async def test_a_lease_that_was_given_back_is_taken_at_the_next_try() -> None:
         lease = Lease(api)
         first, second = candidate(client, clock, "a"), candidate(client, clock, "b")
         await first.acquire()
-        acquiring = asyncio.create_task(second.acquire())
-        await clock.settle()
+        acquiring = await clock.start(second.acquire())
         await first.release()
         assert lease.spec is not None
         assert (lease.spec["holderIdentity"], lease.spec["leaseDurationSeconds"]) == ("", 1)
@@ -182,13 +175,10 @@ async def test_of_two_candidates_one_wins() -> None:
     clock = TurnedClock()
     async with ScriptedApi() as api, api.client() as client:
         Lease(api)
-        tasks = [asyncio.create_task(candidate(client, clock, name).acquire()) for name in ("a", "b")]
-        await clock.settle()
+        tasks = [await clock.start(candidate(client, clock, name).acquire()) for name in ("a", "b")]
         await clock.turn(5)
         assert sorted(task.done() for task in tasks) == [False, True]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await clock.stop()
 
 
 async def test_a_missing_namespace_or_permission_is_said_clearly() -> None:

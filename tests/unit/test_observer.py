@@ -309,7 +309,6 @@ async def test_answers_to_writes_count_as_observed() -> None:
         w.statefulsets.version = "140"
         w.statefulsets.gone = True
         w.statefulsets.hang_up()
-        w.statefulsets.push(added(obj("set-0", 150, spec={"replicas": 1})))
         await w.until(lambda: len(w.api.requests("GET", PATHS["statefulsets"])) >= 5)
         w.pods.push(added(pod("0", 160)))
         assert await w.recorded(2) == ["set-0 StatefulSetObserved@150", "set-0 PodObserved@160"]
