@@ -22,6 +22,7 @@ class PodRow(msgspec.Struct, frozen=True, kw_only=True):
     """One line of ``kubectl get pods``."""
 
     name: str
+    uid: str
     group: str
     ready: str
     status: str
@@ -188,6 +189,7 @@ def _pod(set_name: SetName, name: str, seen: _Seen, spec: dict[str, Any], now_ms
     ready = containers if pod.ready else (0 if containers == 1 else "?")
     return PodRow(
         name=name,
+        uid=pod.uid,
         group=group_of_object(set_name, name),
         ready=f"{ready}/{containers}",
         status=pod_status(pod),

@@ -1,0 +1,146 @@
+"""The stage of the demo: everything as in production, but for the cluster behind the API.
+
+The controller is composed by ``adapters.controller.process``, talks HTTP to the simulated cluster and keeps its journal
+on an embedded NATS server. What the demo shows is read from that journal.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from adapters.cli.settings import Settings
+from adapters.controller.process import run_controller
+from adapters.demo import sample
+from adapters.journal.errors import JournalError
+from adapters.journal.port import Journal
+from adapters.kubernetes import credentials, resources
+from adapters.kubernetes.client import ApiClient
+from adapters.nats.connection import connect
+from adapters.nats.embedded import server_for_reading
+from adapters.nats.journal import open_journal_for_reading
+from adapters.simulation import Simulation, SimulationSettings, racks
+from adapters.simulation.http import ClusterServer
+from adapters.simulation.set_admission import set_admission
+from lws_events import events
+from lws_events.subjects import SetName
+from projections.journal import RecordedEvent
+from projections.status import SetRow, Status
+
+CLUSTER: Final = "demo"
+SET: Final = SetName(sample.NAMESPACE, sample.NAME)
+
+_START_SECONDS: Final = 20.0
+_RACKS: Final = 4
+
+
+class Stage:
+    """The running demo: the user's side of the cluster, and the set as the journal knows it."""
+
+    def __init__(self, client: ApiClient, journal: Journal) -> None:
+        self._client = client
+        self._journal = journal
+        self._status = Status()
+        self._changed = asyncio.Event()
+
+    async def apply_sample(self) -> None:
+        """What ``kubectl apply`` would do."""
+        body = msgspec.json.encode(sample.SAMPLE)
+        await self._client.create(resources.LEADER_WORKER_SETS, sample.NAMESPACE, body, field_manager="demo")
+
+    async def kill(self, pod: str) -> None:
+        """Delete a pod at once, as ``kubectl delete --force --grace-period=0`` does: it leaves no trace in the API."""
+        options = msgspec.json.encode({"gracePeriodSeconds": 0})
+        await self._client.request(
+            "DELETE", f"/api/v1/namespaces/{sample.NAMESPACE}/pods/{pod}", query={}, body=options
+        )
+
+    async def follow(self) -> None:
+        """Fold the journal, for ever."""
+        async with contextlib.aclosing(self._journal.events.read(follow=True)) as batches:
+            async for batch in batches:
+                for record in batch:
+                    self._status.add(RecordedEvent(record.sequence, record.subject, events.decode(record.data)))
+                self._changed.set()
+
+    async def until(
+        self, condition: Callable[[SetRow], bool], *, show: Callable[[SetRow], None], seconds_max: float
+    ) -> SetRow:
+        """Show each change until the condition holds. Raises ``TimeoutError``."""
+        async with asyncio.timeout(seconds_max):
+            while True:
+                self._changed.clear()
+                row = self._status.row(SET)
+                if row is not None:
+                    show(row)
+                    if condition(row):
+                        return row
+                await self._changed.wait()
+
+
+@contextlib.asynccontextmanager
+async def set_up(data_dir: Path) -> AsyncIterator[Stage]:
+    """Cluster, controller and journal, ready for the first act; all of it has ended afterwards."""
+    simulation = Simulation(
+        nodes=racks(_RACKS, nodes_per_rack=4),
+        admission=set_admission,
+        settings=SimulationSettings(epoch=datetime.now(UTC)),
+    )
+    async with contextlib.AsyncExitStack() as stack:
+        cluster = await stack.enter_async_context(ClusterServer(simulation))
+        kubeconfig = cluster.write_kubeconfig(data_dir / "kubeconfig")
+        await stack.enter_async_context(_controller(kubeconfig, data_dir))
+        journal = await _journal(data_dir, stack)
+        access = await credentials.load(str(kubeconfig))
+        client = await stack.enter_async_context(ApiClient(access, component="demo"))
+        stage = Stage(client, journal)
+        following = asyncio.create_task(stage.follow())
+        try:
+            yield stage
+        finally:
+            following.cancel()
+            await asyncio.gather(following, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def _controller(kubeconfig: Path, data_dir: Path) -> AsyncIterator[None]:
+    """The controller as ``lws-events run`` composes it; admission happens inside the simulated API server."""
+    settings = Settings(
+        kubeconfig=kubeconfig,
+        cluster=CLUSTER,
+        data_dir=data_dir,
+        webhooks=False,
+        leader_elect=False,
+        health_port=0,
+        metrics_port=0,
+    )
+    stop = asyncio.Event()
+    running = asyncio.create_task(run_controller(settings, stop=stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await running
+
+
+async def _journal(data_dir: Path, stack: contextlib.AsyncExitStack) -> Journal:
+    """The controller's journal, once it is open."""
+    async with asyncio.timeout(_START_SECONDS):
+        while True:
+            attempt = contextlib.AsyncExitStack()
+            try:
+                connection = await connect(
+                    await attempt.enter_async_context(server_for_reading(data_dir)), name=CLUSTER
+                )
+                attempt.push_async_callback(connection.close)
+                journal = await open_journal_for_reading(connection, CLUSTER)
+            except JournalError:
+                await attempt.aclose()
+                await asyncio.sleep(0.05)
+            else:
+                await stack.enter_async_context(attempt)
+                return journal
