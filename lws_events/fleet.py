@@ -66,7 +66,7 @@ class Fleet:
         state = self.aggregates.get(address.set_name)
         if state is None:
             state = self.aggregates[address.set_name] = Aggregate(address.set_name)
-        return state, machine.fold(state, envelope.fact, name=address.name)
+        return state, machine.fold(state, envelope.fact, name=address.name, at_ms=envelope.at_ms)
 
     def _decide(self, state: Aggregate, change: Change, sequence: int, envelope: events.Envelope) -> Decision | None:
         return machine.decide(state, envelope.fact, change, epoch=self.epoch, cause=sequence, at_ms=envelope.at_ms)

@@ -1,6 +1,11 @@
 """Kubernetes Events about a set: who is related, what type (spec 1.7). Texts are written where they are decided."""
 
+from typing import Final
+
 from lws_events.commands import RecordEvent
+
+_NOTE_BYTES_MAX: Final = 1024
+"""The API server refuses longer notes (spec D57)."""
 
 
 def about_set(uid: str, *, reason: str, action: str, note: str) -> RecordEvent:
@@ -16,7 +21,7 @@ def warning(
         type="Warning",
         reason=reason,
         action=action,
-        note=note,
+        note=note.encode()[:_NOTE_BYTES_MAX].decode(errors="ignore"),
         regarding_uid=uid,
         related_kind="Pod" if pod else "",
         related_name=pod,

@@ -14,7 +14,7 @@ from lws_events.decisions import (
     ObjectLeftAlone,
     RevisionChosen,
 )
-from lws_events.machine import counting
+from lws_events.machine import counting, members
 from lws_events.machine.retry import target_of_timer
 from lws_events.machine.state import Aggregate, Retry
 
@@ -53,24 +53,18 @@ def _apply_fact(state: Aggregate, fact: LifecycleFact) -> None:
             group = state.groups.get(fact.group)
             if group is not None:
                 group.lifecycle = fact.after
+                members.forget_if_empty(state, group)
         case GroupRecreationStarted():
             group = state.groups.get(fact.group)
             if group is not None:
                 group.recreation = fact
+                group.deletion_accepted = False
                 group.unjudged = {}
         case FailureLeftAlone():
-            _forgive(state, fact)
+            group = state.groups.get(fact.group)
+            if group is not None:
+                group.unjudged.pop(fact.pod_uid, None)
         case ConditionChanged() | ObjectLeftAlone():
             pass
         case _:
             assert_never(fact)
-
-
-def _forgive(state: Aggregate, fact: FailureLeftAlone) -> None:
-    group = state.groups.get(fact.group)
-    if group is None:
-        return
-    group.unjudged.pop(fact.pod_uid, None)
-    pod = group.leader if fact.pod == group.name else group.workers.get(fact.pod)
-    if pod is not None and pod.view.uid == fact.pod_uid:
-        pod.forgiven_restarts = pod.view.restarts

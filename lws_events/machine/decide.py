@@ -6,7 +6,7 @@ garbage collector does the rest (spec 4.2 step 2).
 
 from lws_events import events, names
 from lws_events.commands import RecordEvent
-from lws_events.decisions import Decision, GroupRecreationStarted, RevisionChosen
+from lws_events.decisions import Decision, GroupRecreationStarted
 from lws_events.machine import announcements
 from lws_events.machine.change import Change
 from lws_events.machine.draft import Draft
@@ -18,24 +18,26 @@ from lws_events.machine.services import decide_group_service, decide_shared_serv
 from lws_events.machine.state import Aggregate, Group
 from lws_events.machine.status import decide_status, is_done
 from lws_events.machine.versions import decide_revision, decide_truncation
-from lws_events.machine.workers import decide_workers, leader_ref
+from lws_events.machine.workers import decide_workers
 
 
 def decide(
     state: Aggregate, fact: events.Fact, change: Change, *, epoch: str, cause: int, at_ms: int
 ) -> Decision | None:
     """Decide after ``fact`` (sequence ``cause``, recorded at ``at_ms``) was folded. Reads the state only."""
-    draft = Draft(state, epoch=epoch, cause=cause, at_ms=at_ms)
     if change.is_nothing:
         return None
-    if isinstance(fact, events.CommandFailed) and change.closed is not None:
-        decide_refusal(draft, change.closed, fact)
+    fired = fact.timer if isinstance(fact, events.TimerFired) else ""
+    draft = Draft(state, epoch=epoch, cause=cause, at_ms=at_ms, fired=fired)
     if state.is_active:
+        if isinstance(fact, events.CommandFailed) and change.closed is not None:
+            decide_refusal(draft, change.closed, fact)
         if change.set_level:
             _decide_set(draft)
         _decide_groups(draft, change)
-        if change.set_level and not any(isinstance(fact_, RevisionChosen) for fact_ in draft.facts):
-            # After a new choice the counts are of the old one: the outcome of the apply brings the status.
+        if change.set_level and state.chosen_for == state.wanted_data:
+            # Before, and in the decision that chooses, the counts are of another revision: a status with the new
+            # generation would say that everything is updated. The outcome of the apply brings the next one.
             decide_status(draft)
             decide_truncation(draft, done=is_done(state))
     else:
@@ -66,7 +68,7 @@ def _decide_group(draft: Draft, group: Group) -> None:
         if leader.view.annotations.get(names.LEADER_NAME):
             _warn_about_nesting(draft, group)
         else:
-            decide_group_service(draft, group, leader_ref(draft.state, group))
+            decide_group_service(draft, group)
             decide_workers(draft, group)
     decide_lifecycle(draft, group, recreates=recreates)
 
@@ -94,5 +96,5 @@ def _warn_about_nesting(draft: Draft, group: Group) -> None:
 
 def _touched(state: Aggregate, change: Change) -> list[Group]:
     if change.all_groups:
-        return list(state.groups.values())
+        return sorted(state.groups.values(), key=lambda group: (group.index, group.name))
     return [state.groups[name] for name in change.groups if name in state.groups]

@@ -2,18 +2,21 @@
 
 from lws_events.commands import AnyCommand, RecordEvent, SetTimer, target
 from lws_events.decisions import MACHINE_VERSION, Decision, Issued, LifecycleFact
+from lws_events.machine import sight
 from lws_events.machine.state import Aggregate
 
 
 class Draft:
     """What one event leads to, so far. Reads the state, never changes it."""
 
-    def __init__(self, state: Aggregate, *, epoch: str, cause: int, at_ms: int) -> None:
+    def __init__(self, state: Aggregate, *, epoch: str, cause: int, at_ms: int, fired: str = "") -> None:
         self.state = state
         self.epoch = epoch
         self.cause = cause
         self.at_ms = at_ms
         """Time of the event, in milliseconds since the epoch: the only clock there is."""
+        self.fired = fired
+        """The timer that the event is about; empty for another event."""
         self.facts: list[LifecycleFact] = []
         self._issued: dict[str, Issued] = {}
         self._held: set[str] = set()
@@ -22,25 +25,36 @@ class Draft:
         """Let no command for this target be issued by this decision: it has just failed and waits for its retry."""
         self._held.add(about)
 
-    def issue(self, command: AnyCommand, *, announce: RecordEvent | None = None) -> bool:
-        """Add a command, unless one for its target is in flight, waits for its retry or was issued already."""
-        about = target(command)
-        if about in self._issued or about in self._held:
+    def can_issue(self, about: str) -> bool:
+        """No command for the target is in flight, waits for its retry, or made what a watch has yet to show."""
+        if about in self._issued or about in self._held or about in self.state.in_flight:
             return False
-        if not isinstance(command, SetTimer) and not self.state.can_issue(about):
+        retry = self.state.retries.get(about)
+        if retry is not None and retry.waiting:
+            return False
+        return not sight.is_unseen(self.state, about, at_ms=self.at_ms)
+
+    def issue(self, command: AnyCommand, *, announce: RecordEvent | None = None) -> bool:
+        """Add a command, if one for its target can be issued; says whether it was."""
+        about = target(command)
+        if not self.can_issue(about):
             return False
         identity = f"{self.epoch}-{self.cause}-{len(self._issued)}"
         self._issued[about] = Issued(id=identity, command=command, announce=announce)
         return True
 
+    def wait(self, timer: str, *, delay_ms: int) -> None:
+        """Have a timer fire after a while, unless it is running already."""
+        if timer not in self.state.timers:
+            self.issue(SetTimer(timer=timer, fire_at_ms=self.at_ms + delay_ms))
+
     def note(self, fact: LifecycleFact) -> None:
         """Add a lifecycle fact."""
         self.facts.append(fact)
 
-    def warn(self, event: RecordEvent) -> None:
-        """Record a Warning, once until its target has succeeded or the text changes."""
-        if self.state.warned.get(event.about) != event.note:
-            self.issue(event)
+    def warn(self, event: RecordEvent) -> bool:
+        """Record a Warning, once until its target has succeeded or the text changes; says whether it was recorded."""
+        return self.state.warned.get(event.about) != event.note and self.issue(event)
 
     def finish(self) -> Decision | None:
         """The decision; None where the event leads to nothing."""

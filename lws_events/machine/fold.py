@@ -5,22 +5,26 @@ Group bookkeeping is in ``members``. Nothing is decided here.
 """
 
 import hashlib
-from typing import assert_never
+from typing import Any, assert_never
 
 import msgspec
 
 from lws_events import commands, events
 from lws_events.decisions import Issued
-from lws_events.machine import counting, members
+from lws_events.machine import counting, failures, members, sight
 from lws_events.machine.change import Change
 from lws_events.machine.retry import target_of_timer
 from lws_events.machine.spec import SetSpec, read_spec
-from lws_events.machine.state import Aggregate, AppliedLeader, is_older
+from lws_events.machine.state import Aggregate, AppliedLeader, precedes
 from lws_events.revisions import revision_data
 
 
-def fold(state: Aggregate, fact: events.Fact, *, name: str) -> Change:  # noqa: PLR0912 (one branch for each fact)
-    """Fold one fact about the object ``name`` into ``state``, in place. Never raises for a well-formed fact."""
+def fold(state: Aggregate, fact: events.Fact, *, name: str, at_ms: int) -> Change:  # noqa: PLR0912 (a branch a fact)
+    """Fold one fact about the object ``name``, recorded at ``at_ms``, into ``state``, in place.
+
+    Never raises for a well-formed fact.
+    """
+    sight.note_shown(state, fact, name=name)
     match fact:
         case events.PodObserved():
             return members.fold_pod(state, fact, name=name)
@@ -37,21 +41,16 @@ def fold(state: Aggregate, fact: events.Fact, *, name: str) -> Change:  # noqa: 
         case events.SetDeleted():
             return _fold_set_deleted(state, fact)
         case events.RevisionObserved():
-            known = state.revisions.get(name)
-            if known is not None and is_older(fact, known):
-                return Change.NOTHING
-            state.revisions[name] = msgspec.structs.replace(fact, data=fact.data.copy())
-            return Change(set_level=True, all_groups=True)  # some group may have waited for it
+            return _fold_revision(state, fact, name=name)
         case events.RevisionDeleted():
-            revision = state.revisions.get(name)
-            if revision is None or revision.uid != fact.uid:
-                return Change.NOTHING
-            del state.revisions[name]
-            return Change(set_level=True)
-        case events.ServiceObserved() | events.ServiceDeleted():
+            sight.note_end(state, fact.uid, version=fact.resource_version)
+            return _forget_revision(state, name, uid=fact.uid)
+        case events.ServiceObserved():
             return _fold_service(state, fact, name=name)
+        case events.ServiceDeleted():
+            return _fold_service_deleted(state, fact, name=name)
         case events.CommandSucceeded() | events.CommandFailed():
-            return _fold_outcome(state, fact)
+            return _fold_outcome(state, fact, at_ms=at_ms)
         case events.TimerFired():
             return _fold_timer(state, fact)
         case events.SpecChangeRequested() | events.EpochStarted():
@@ -62,23 +61,32 @@ def fold(state: Aggregate, fact: events.Fact, *, name: str) -> Change:  # noqa: 
 
 def _fold_set(state: Aggregate, fact: events.SetObserved) -> Change:
     known = state.set_
-    if known is not None and is_older(fact, known):
+    if sight.is_late(state, fact, known) or fact == known:
         return Change.NOTHING
     if known is not None and known.uid != fact.uid:
+        sight.note_replaced(state, fact, known)
         _forget_set(state)
-    policy_before = state.spec
+    before = state.spec
     state.set_ = msgspec.structs.replace(fact, spec=fact.spec.copy())
-    try:
-        state.spec = read_spec(bytes(fact.spec), fact.annotations)
-        state.spec_json = msgspec.json.decode(bytes(fact.spec))
-        state.wanted_data = revision_data(state.spec_json).decode()
-    except (msgspec.DecodeError, ValueError, TypeError):
-        # A schema that was bypassed: nothing can be done with it, and what exists is left as it is.
-        state.spec = None
-    state.set_digest = _digest(fact)
-    _forgive_if_policy_changed(state, policy_before)
+    digest = _digest(fact)
+    if digest != state.set_digest:
+        state.set_digest = digest
+        state.retries = {}  # what was refused may be accepted now: it is tried at once
+        _read(state, fact)
+    _forgive_if_policy_changed(state, before)
     counting.recount_all(state)
     return Change(set_level=True, all_groups=True)
+
+
+def _read(state: Aggregate, fact: events.SetObserved) -> None:
+    raw = bytes(fact.spec)
+    try:
+        state.spec = read_spec(raw, fact.annotations)
+        state.spec_json = msgspec.json.decode(raw)
+        state.wanted_data = revision_data(state.spec_json).decode()
+    except (msgspec.DecodeError, ValueError, TypeError, RecursionError):
+        # A schema that was bypassed: nothing can be done with it, and what exists is left as it is.
+        state.spec = None
 
 
 def _digest(fact: events.SetObserved) -> str:
@@ -93,20 +101,21 @@ def _forgive_if_policy_changed(state: Aggregate, before: SetSpec | None) -> None
         return
     if (before.restart_policy, before.after_start) != (after.restart_policy, after.after_start):
         for group in state.groups.values():
-            members.forgive_all(group)
+            failures.forgive_restarts(group)
 
 
 def _forget_set(state: Aggregate) -> None:
-    """Another set of the same name: nothing that was written for the old one counts for it."""
+    """The set is gone, or another of its name is there: nothing that was written for the old one counts."""
     state.spec = None
     state.applied = None
-    state.target_key = state.chosen_for = ""
+    state.set_digest = state.target_key = state.chosen_for = state.status_version = ""
     state.status = {}
     state.retries = {}
     state.warned = {}
 
 
 def _fold_set_deleted(state: Aggregate, fact: events.SetDeleted) -> Change:
+    sight.note_end(state, fact.uid, version=fact.resource_version)
     if state.set_ is None or state.set_.uid != fact.uid:
         return Change.NOTHING
     state.set_ = None
@@ -118,49 +127,89 @@ def _fold_set_deleted(state: Aggregate, fact: events.SetDeleted) -> Change:
 def _fold_status(state: Aggregate, fact: events.SetStatusObserved) -> Change:
     if state.set_ is not None and state.set_.uid != fact.uid:
         return Change.NOTHING
+    if precedes(fact.resource_version, state.status_version):
+        return Change.NOTHING
     if commands.status_target(state.name.name) in state.in_flight:
         return Change.NOTHING  # our own write is under way and will say what the status is
-    status = msgspec.json.decode(bytes(fact.status))
-    state.status = status if isinstance(status, dict) else {}
+    status = _readable_status(fact.status)
+    state.status_version = fact.resource_version
+    if status == state.status:
+        return Change.NOTHING
+    state.status = status
     return Change(set_level=True)
+
+
+def _readable_status(raw: msgspec.Raw) -> dict[str, Any]:
+    """The status as a dict whose conditions, if any, are conditions: it is someone else's to write, too."""
+    status = msgspec.json.decode(raw)
+    if not isinstance(status, dict):
+        return {}
+    conditions = status.get("conditions")
+    if conditions is not None:
+        found = conditions if isinstance(conditions, list) else []
+        status["conditions"] = [each for each in found if isinstance(each, dict) and isinstance(each.get("type"), str)]
+    return status
 
 
 def _fold_stateful_set(state: Aggregate, fact: events.StatefulSetObserved, *, name: str) -> Change:
-    if name == state.name.name:
-        if state.leader_set is not None and is_older(fact, state.leader_set):
-            return Change.NOTHING
-        state.leader_set = fact
-        return Change(set_level=True)
-    return members.fold_worker_set(state, fact, name=name)
-
-
-def _fold_stateful_set_deleted(state: Aggregate, fact: events.StatefulSetDeleted, *, name: str) -> Change:
-    if name == state.name.name:
-        if state.leader_set is None or state.leader_set.uid != fact.uid:
-            return Change.NOTHING
-        state.leader_set = None
-        state.applied = None
-        return Change(set_level=True)
-    return members.fold_worker_set_deleted(state, fact, name=name)
-
-
-def _fold_service(state: Aggregate, fact: events.ServiceObserved | events.ServiceDeleted, *, name: str) -> Change:
     if name != state.name.name:
-        return members.fold_service(state, fact, name=name)
-    known = state.service
-    match fact:
-        case events.ServiceObserved():
-            if known is not None and is_older(fact, known):
-                return Change.NOTHING
-            state.service = fact
-        case events.ServiceDeleted():
-            if known is None or known.uid != fact.uid:
-                return Change.NOTHING
-            state.service = None
+        return members.fold_worker_set(state, fact, name=name)
+    known = state.leader_set
+    if sight.is_late(state, fact, known) or fact == known:
+        return Change.NOTHING
+    sight.note_replaced(state, fact, known)
+    state.leader_set = fact
     return Change(set_level=True)
 
 
-def _fold_outcome(state: Aggregate, fact: events.Outcome) -> Change:
+def _fold_stateful_set_deleted(state: Aggregate, fact: events.StatefulSetDeleted, *, name: str) -> Change:
+    if name != state.name.name:
+        return members.fold_worker_set_deleted(state, fact, name=name)
+    sight.note_end(state, fact.uid, version=fact.resource_version)
+    if state.leader_set is None or state.leader_set.uid != fact.uid:
+        return Change.NOTHING
+    state.leader_set = None
+    return Change(set_level=True)
+
+
+def _fold_service(state: Aggregate, fact: events.ServiceObserved, *, name: str) -> Change:
+    if name != state.name.name:
+        return members.fold_service(state, fact, name=name)
+    if sight.is_late(state, fact, state.service) or fact == state.service:
+        return Change.NOTHING
+    sight.note_replaced(state, fact, state.service)
+    state.service = fact
+    return Change(set_level=True)
+
+
+def _fold_service_deleted(state: Aggregate, fact: events.ServiceDeleted, *, name: str) -> Change:
+    if name != state.name.name:
+        return members.fold_service_deleted(state, fact, name=name)
+    sight.note_end(state, fact.uid, version=fact.resource_version)
+    if state.service is None or state.service.uid != fact.uid:
+        return Change.NOTHING
+    state.service = None
+    return Change(set_level=True)
+
+
+def _fold_revision(state: Aggregate, fact: events.RevisionObserved, *, name: str) -> Change:
+    known = state.revisions.get(name)
+    if sight.is_late(state, fact, known) or fact == known:
+        return Change.NOTHING
+    sight.note_replaced(state, fact, known)
+    state.revisions[name] = msgspec.structs.replace(fact, data=fact.data.copy())
+    return Change(set_level=True, all_groups=True)  # some group may have waited for it
+
+
+def _forget_revision(state: Aggregate, name: str, *, uid: str) -> Change:
+    known = state.revisions.get(name)
+    if known is None or known.uid != uid:
+        return Change.NOTHING
+    del state.revisions[name]
+    return Change(set_level=True)
+
+
+def _fold_outcome(state: Aggregate, fact: events.Outcome, *, at_ms: int) -> Change:
     issued = state.in_flight.get(fact.target)
     if issued is None or issued.id != fact.command_id:
         return Change.NOTHING  # reported twice, or of an epoch that is over
@@ -168,19 +217,38 @@ def _fold_outcome(state: Aggregate, fact: events.Outcome) -> Change:
     if isinstance(fact, events.CommandSucceeded):
         state.retries.pop(fact.target, None)
         state.warned.pop(fact.target, None)
+        sight.note_made(state, issued.command, fact, at_ms=at_ms)
         _fold_success(state, issued, fact)
-    elif isinstance(issued.command, commands.DeleteLeaderPod) and fact.reason in ("NotFound", "Conflict"):
-        members.leader_was_gone(state, issued.command)
+    elif is_gone(issued.command, fact):
+        _fold_end(state, issued.command)
     return Change(set_level=True, groups=_groups_of(state, fact.target), closed=issued)
+
+
+def is_gone(command: commands.AnyCommand, failed: events.CommandFailed) -> bool:
+    """Whether a deletion failed because its object is gone: the uid is its only precondition."""
+    is_deletion = isinstance(command, commands.DeleteLeaderPod | commands.DeleteControllerRevision)
+    return is_deletion and failed.reason in ("NotFound", "Conflict")
 
 
 def _fold_success(state: Aggregate, issued: Issued, fact: events.CommandSucceeded) -> None:
     match issued.command:
         case commands.ApplyLeaderStatefulSet():
-            state.applied = AppliedLeader(issued.command.inputs, fact.generation)
+            state.applied = AppliedLeader(issued.command.inputs, fact.uid, fact.resource_version, fact.generation)
         case commands.UpdateSetStatus():
             if state.set_ is not None and state.set_.uid == issued.command.uid:
-                state.status = msgspec.json.decode(bytes(issued.command.status))
+                state.status = msgspec.json.decode(issued.command.status)
+                state.status_version = fact.resource_version
+        case _:
+            _fold_end(state, issued.command)
+
+
+def _fold_end(state: Aggregate, command: commands.AnyCommand) -> None:
+    """A deletion was accepted, or came too late: the object needs no further one."""
+    match command:
+        case commands.DeleteLeaderPod():
+            members.leader_deletion_accepted(state, command)
+        case commands.DeleteControllerRevision():
+            _forget_revision(state, command.name, uid=command.uid)
         case _:
             pass
 
@@ -192,10 +260,10 @@ def _fold_timer(state: Aggregate, fact: events.TimerFired) -> Change:
     retry = state.retries.get(target)
     if retry is not None:
         retry.waiting = False
-    return Change(set_level=True, groups=_groups_of(state, target))
+    return Change(set_level=True, groups=_groups_of(state, target or fact.timer))
 
 
 def _groups_of(state: Aggregate, target: str) -> tuple[str, ...]:
-    """The group whose object a target is, if it is a group's."""
+    """The group whose object a target (or what a timer is about) is, if it is a group's."""
     name = target.partition("/")[2]
     return (name,) if name in state.groups else ()

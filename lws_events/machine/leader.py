@@ -16,7 +16,8 @@ from lws_events.machine import announcements
 from lws_events.machine.draft import Draft
 from lws_events.machine.manifest import lws_object
 from lws_events.machine.rollout import Plan, plan
-from lws_events.machine.state import Aggregate
+from lws_events.machine.state import Aggregate, precedes
+from lws_events.machine.versions import newest
 from lws_events.objects.leader_statefulset import leader_statefulset
 from lws_events.scaling import ScalingError
 
@@ -33,7 +34,7 @@ def decide_leader(draft: Draft, *, key: str) -> None:
     inputs = _inputs(state, key=key, wanted=wanted)
     if existing is not None and _is_up_to_date(state, inputs=inputs, key=key):
         return
-    if not state.can_issue(f"statefulset/{state.name.name}"):
+    if not draft.can_issue(f"statefulset/{state.name.name}"):
         return
     try:
         manifest = leader_statefulset(
@@ -50,7 +51,7 @@ def decide_leader(draft: Draft, *, key: str) -> None:
             inputs=inputs,
             manifest=msgspec.Raw(msgspec.json.encode(manifest)),
         ),
-        announce=None if existing is not None else _created(state, key=key),
+        announce=_announcement(state, key=key, wanted=wanted),
     )
 
 
@@ -78,9 +79,8 @@ def _is_ours(draft: Draft) -> bool:
     if (existing.owner.kind, existing.owner.name) != (names.KIND, state.name.name):
         owner = f"{existing.owner.kind} {existing.owner.name}"
         warning = failure_warning(state, f"statefulset {state.name.name} exists and is controlled by {owner}")
-        if state.warned.get(warning.about) != warning.note:
+        if draft.warn(warning):
             draft.note(ObjectLeftAlone(kind="StatefulSet", name=state.name.name, because=f"controlled by {owner}"))
-        draft.warn(warning)
     return False
 
 
@@ -94,21 +94,51 @@ def _is_up_to_date(state: Aggregate, *, inputs: str, key: str) -> bool:
     existing, applied, spec = state.leader_set, state.applied, state.spec
     assert existing is not None
     assert spec is not None
+    if applied is None or applied.inputs != inputs or applied.uid not in ("", existing.uid):
+        return False
+    if precedes(existing.resource_version, applied.resource_version):
+        return True  # the view is from before the apply
     return (
-        applied is not None
-        and applied.inputs == inputs
-        and existing.generation <= applied.generation
+        existing.generation <= applied.generation
         and existing.labels.get(names.REVISION_KEY) == key
         and existing.labels.get(names.SET_NAME) == state.name.name
         and existing.annotations.get(names.REPLICAS) == str(spec.replicas)
     )
 
 
-def _created(state: Aggregate, *, key: str) -> RecordEvent:
+def _announcement(state: Aggregate, *, key: str, wanted: Plan) -> RecordEvent | None:
+    """What to say of an apply once it has succeeded: that the set was created, shrinks or moves on (spec 4.6, D15)."""
+    existing, lws, name = state.leader_set, state.set_, state.name.name
+    assert lws is not None
+    if existing is None:
+        note = f"Created leader statefulset {name}"
+        return _about_revision(state, key, reason="GroupsProgressing", action="Create", note=note)
+    if wanted.replicas < existing.replicas:
+        note = _surplus_words(name, first=wanted.replicas, last=existing.replicas - 1)
+        return announcements.about_set(lws.uid, reason="GroupsProgressing", action="Delete", note=note)
+    current = existing.partition or 0
+    if wanted.partition < current and existing.labels.get(names.REVISION_KEY) == key:
+        note = _update_words(first=wanted.partition, last=current - 1)
+        return _about_revision(state, key, reason="GroupsUpdating", action="Update", note=note)
+    return None
+
+
+def _surplus_words(set_name: str, *, first: int, last: int) -> str:
+    """Text for groups that are taken away; it says "surge" for plain scale-downs, too (spec D15)."""
+    if first == last:
+        return f"deleting surge replica {set_name}-{first}"
+    return f"deleting surge replicas from {set_name}-{first} to {set_name}-{last}"
+
+
+def _update_words(*, first: int, last: int) -> str:
+    """Text for groups that a lower partition lets go; upward moves have none (spec D14)."""
+    return f"Updating replica {first}" if first == last else f"Updating replicas {first} to {last} (inclusive)"
+
+
+def _about_revision(state: Aggregate, key: str, *, reason: str, action: str, note: str) -> RecordEvent:
     assert state.set_ is not None
-    revision = next((name for name, known in state.revisions.items() if known.key == key), "")
+    revision = newest(state, key)
     uid = state.revisions[revision].uid if revision else ""
-    note = f"Created leader statefulset {state.name.name}"
     return announcements.revision_event(
-        state.set_.uid, reason="GroupsProgressing", action="Create", note=note, revision=revision, revision_uid=uid
+        state.set_.uid, reason=reason, action=action, note=note, revision=revision, revision_uid=uid
     )

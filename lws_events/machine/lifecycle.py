@@ -15,9 +15,8 @@ from lws_events.decisions import GroupChanged
 from lws_events.machine import workers
 from lws_events.machine.counting import group_is_ready, leader_is_ready
 from lws_events.machine.draft import Draft
-from lws_events.machine.state import Aggregate, Group
+from lws_events.machine.state import ABSENT, Aggregate, Group
 
-ABSENT: Final = "Absent"
 SCHEDULING: Final = "Scheduling"
 STARTING: Final = "Starting"
 READY: Final = "Ready"

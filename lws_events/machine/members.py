@@ -1,9 +1,9 @@
 """The members of a group: leader pod, worker StatefulSet, workers, and the Service of its own.
 
-Keeps the group's counters, and notes each *failure*: a pod that restarted, failed, is being deleted or is gone
-without having been asked to go. What a failure leads to is decided in ``restart``; here only those are dropped that
-cannot concern the group, because its leader is going anyway or was never theirs (spec 4.7, D1, D2).
+Keeps views and counters, and has each failure noted (``failures``). What follows from it is decided elsewhere.
 """
+
+from typing import Final
 
 from lws_events import names
 from lws_events.commands import DeleteLeaderPod
@@ -15,82 +15,96 @@ from lws_events.events import (
     StatefulSetDeleted,
     StatefulSetObserved,
 )
-from lws_events.machine import counting
+from lws_events.machine import counting, failures, sight
 from lws_events.machine.change import Change
-from lws_events.machine.state import Aggregate, Failure, Group, PodState, is_older
+from lws_events.machine.state import ABSENT, Aggregate, Group, PodState
 
-LEADER_INDEX = "0"
-ENDED = ("Failed", "Succeeded")
-INCARNATIONS_MAX = 8
+_LEADER_INDEX: Final = "0"
+
+INCARNATIONS_MAX: Final = 8
 """How many worker StatefulSets of one group are remembered: their pods may outlive them for a while."""
 
 
 def group_name(state: Aggregate, view: PodObserved, pod: str) -> str:
-    """Name of the group that a pod belongs to; empty for a pod that has nothing to do with the set (spec D7)."""
-    set_name = state.name.name
+    """Name of the group that a pod belongs to; empty for a pod that has nothing to do with the set (spec D7).
+
+    The owner decides: the leader StatefulSet has leaders, a worker StatefulSet (or the leader pod) has workers. A pod
+    that somebody made by hand, without a controller owner, is taken at its labels' word.
+    """
+    owner, parent = view.owner, names.pod_ordinal(pod).parent
+    if _is_leader(state, view, parent=parent):
+        return pod if parent == state.name.name else ""
+    is_ours = owner is None or (owner.kind in ("StatefulSet", "Pod") and owner.name == parent)
+    return parent if is_ours and names.pod_ordinal(parent).parent == state.name.name else ""
+
+
+def _is_leader(state: Aggregate, view: PodObserved, *, parent: str) -> bool:
+    if view.owner is not None:
+        return (view.owner.kind, view.owner.name) == ("StatefulSet", state.name.name)
     index = view.labels.get(names.WORKER_INDEX)
-    if index is None and view.owner is not None:
-        index = LEADER_INDEX if view.owner.name == set_name else ""
-    if index == LEADER_INDEX:
-        foreign = view.owner is not None and (view.owner.kind, view.owner.name) != ("StatefulSet", set_name)
-        parent = names.pod_ordinal(pod).parent
-        return "" if foreign or parent != set_name else pod
-    return names.pod_ordinal(pod).parent
+    return index == _LEADER_INDEX if index is not None else parent == state.name.name
 
 
 def fold_pod(state: Aggregate, view: PodObserved, *, name: str) -> Change:
     """A pod was seen."""
-    group_key = group_name(state, view, name)
-    if not group_key:
+    of_group = group_name(state, view, name)
+    if not of_group:
         return Change.NOTHING
-    group = _group(state, group_key)
-    known = _pod(group, name)
-    if known is not None and is_older(view, known.view):
+    group = state.groups.get(of_group)
+    known = _pod(group, name) if group is not None else None
+    if sight.is_late(state, view, known.view if known is not None else None):
         return Change.NOTHING
+    if known is not None and known.view == view:
+        return Change.NOTHING
+    group = _group(state, of_group)
     if known is not None and known.view.uid != view.uid:
         # Replaced without its deletion having been seen (spec D1).
-        _remove_pod(group, name)
-        _note_gone(state, group, name, known, what="replaced under the same name")
+        sight.note_replaced(state, view, known.view)
+        _remove_pod(state, group, name, known)
+        failures.note_gone(state, group, name, known, what="replaced under the same name")
         known = None
-    forgiven = known.forgiven_restarts if known is not None else 0
-    pod = PodState(view, forgiven)
-    _put_pod(group, name, pod)
-    _note_failure(state, group, name, pod, before=known.view if known is not None else None)
-    _forgive_while_pending(state, group, pod)
+    pod = PodState(view, known.restarts_seen if known is not None else 0)
+    _put_pod(group, name, pod, before=known)
+    if name == group.name:
+        failures.drop_of_earlier_leaders(group)
+    failures.note_change(state, group, name, pod, before=known.view if known is not None else None)
     counting.recount(state, group)
     return Change(set_level=True, groups=(group.name,))
 
 
 def fold_pod_deleted(state: Aggregate, fact: PodDeleted, *, name: str) -> Change:
     """A pod is gone. Which one is told by its uid: a late deletion never hits the successor."""
+    sight.note_end(state, fact.uid, version=fact.resource_version)
     group = state.groups.get(name) or state.groups.get(names.pod_ordinal(name).parent)
-    if group is None:
+    known = _pod(group, name) if group is not None else None
+    if group is None or known is None or known.view.uid != fact.uid:
         return Change.NOTHING
-    known = _pod(group, name)
-    if known is None or known.view.uid != fact.uid:
-        return Change.NOTHING
-    _remove_pod(group, name)
-    if known.view.deleting_since is None:
-        _note_gone(state, group, name, known, what="deleted")
+    _remove_pod(state, group, name, known)
+    failures.note_gone(state, group, name, known, what="deleted")
     return _touched(state, group)
 
 
 def fold_worker_set(state: Aggregate, view: StatefulSetObserved, *, name: str) -> Change:
     """The worker StatefulSet of a group was seen. One that no pod owns is not a worker StatefulSet (spec D43)."""
-    if view.owner is None or view.owner.kind != "Pod":
+    if view.owner is None or view.owner.kind != "Pod" or names.pod_ordinal(name).parent != state.name.name:
+        return Change.NOTHING
+    group = state.groups.get(name)
+    known = group.worker_set if group is not None else None
+    if sight.is_late(state, view, known) or view == known:
         return Change.NOTHING
     group = _group(state, name)
-    if group.worker_set is not None and is_older(view, group.worker_set):
-        return Change.NOTHING
+    sight.note_replaced(state, view, known)
     group.worker_set = view
     group.worker_set_leaders[view.uid] = view.owner.uid
     for uid in list(group.worker_set_leaders)[:-INCARNATIONS_MAX]:
         del group.worker_set_leaders[uid]
+    failures.drop_of_earlier_leaders(group)
     return _touched(state, group)
 
 
 def fold_worker_set_deleted(state: Aggregate, fact: StatefulSetDeleted, *, name: str) -> Change:
     """The worker StatefulSet of a group is gone."""
+    sight.note_end(state, fact.uid, version=fact.resource_version)
     group = state.groups.get(name)
     if group is None or group.worker_set is None or group.worker_set.uid != fact.uid:
         return Change.NOTHING
@@ -98,109 +112,55 @@ def fold_worker_set_deleted(state: Aggregate, fact: StatefulSetDeleted, *, name:
     return _touched(state, group)
 
 
-def fold_service(state: Aggregate, fact: ServiceObserved | ServiceDeleted, *, name: str) -> Change:
-    """The Service of one group was seen, or is gone."""
+def fold_service(state: Aggregate, view: ServiceObserved, *, name: str) -> Change:
+    """The Service of one group was seen."""
+    if names.pod_ordinal(name).parent != state.name.name:
+        return Change.NOTHING
     group = state.groups.get(name)
-    match fact:
-        case ServiceObserved():
-            if group is None and names.pod_ordinal(name).parent != state.name.name:
-                return Change.NOTHING
-            group = _group(state, name)
-            if group.service is not None and is_older(fact, group.service):
-                return Change.NOTHING
-            group.service = fact
-        case ServiceDeleted():
-            if group is None or group.service is None or group.service.uid != fact.uid:
-                return Change.NOTHING
-            group.service = None
+    known = group.service if group is not None else None
+    if sight.is_late(state, view, known) or view == known:
+        return Change.NOTHING
+    group = _group(state, name)
+    sight.note_replaced(state, view, known)
+    group.service = view
     return _touched(state, group)
 
 
-def forgive_all(group: Group) -> None:
-    """Let every restart up to now be without consequence."""
-    for pod in _pods(group):
-        pod.forgiven_restarts = pod.view.restarts
-    group.unjudged = {uid: failure for uid, failure in group.unjudged.items() if not failure.restarts}
+def fold_service_deleted(state: Aggregate, fact: ServiceDeleted, *, name: str) -> Change:
+    """The Service of one group is gone."""
+    sight.note_end(state, fact.uid, version=fact.resource_version)
+    group = state.groups.get(name)
+    if group is None or group.service is None or group.service.uid != fact.uid:
+        return Change.NOTHING
+    group.service = None
+    return _touched(state, group)
 
 
-def leader_was_gone(state: Aggregate, command: DeleteLeaderPod) -> None:
-    """A leader that was to be deleted had gone before: nothing is left to be done about it."""
+def leader_deletion_accepted(state: Aggregate, command: DeleteLeaderPod) -> None:
+    """The API server took the deletion of a leader, or it was gone before: only its end is still to be seen."""
     group = state.groups.get(command.name)
     if group is not None and group.recreating == command.uid:
-        group.recreation = None
+        group.deletion_accepted = True
 
 
-def is_pending(state: Aggregate, group: Group, *, missing: int = 0) -> bool:
-    """Whether some pod of the group is absent or in phase Pending; ``missing`` pods count as present."""
-    present = len(group.workers) + (group.leader is not None) + missing
-    return group.pending_pods > 0 or present != state.size_of(group)
+def forget_if_empty(state: Aggregate, group: Group) -> None:
+    """Drop a group of which nothing is left, once its end is on record, and all that was remembered for it."""
+    if group.is_empty and group.lifecycle == ABSENT:
+        del state.groups[group.name]
+        _forget_attempts(state, group)
 
 
-def _note_failure(state: Aggregate, group: Group, name: str, pod: PodState, *, before: PodObserved | None) -> None:
-    """Note what is newly wrong with a pod that exists."""
-    view = pod.view
-    is_leader = group.leader is pod
-    if view.deleting_since is not None:
-        # The leader's own deletion needs no decision: ownership takes the group along (spec D6).
-        if (before is None or before.deleting_since is None) and not is_leader:
-            _note(state, group, name, pod, what="deleted")
-    elif view.phase in ENDED:
-        if before is None or before.phase not in ENDED:
-            _note(state, group, name, pod, what=f"{view.phase.lower()}{f' ({view.reason})' if view.reason else ''}")
-    elif view.phase in ("Running", "Pending") and view.restarts > max(
-        pod.forgiven_restarts, before.restarts if before is not None else 0
-    ):
-        _note(state, group, name, pod, what=_restart_words(view), restarts=view.restarts)
-
-
-def _restart_words(view: PodObserved) -> str:
-    if view.last_exit is None:
-        return "container restarted"
-    end = view.last_exit
-    return f"container {end.container} restarted (exit code {end.exit_code}{f', {end.reason}' if end.reason else ''})"
-
-
-def _note_gone(state: Aggregate, group: Group, name: str, pod: PodState, *, what: str) -> None:
-    # A leader that is gone needs no decision (spec D6). With its StatefulSet on the way out, the workers follow it.
-    if group.leader is None or (group.worker_set is not None and group.worker_set.deleting_since is not None):
-        return
-    if pod.view.labels.get(names.WORKER_INDEX) != LEADER_INDEX:
-        _note(state, group, name, pod, what=what, gone=True)
-
-
-def _note(
-    state: Aggregate, group: Group, name: str, pod: PodState, *, what: str, gone: bool = False, restarts: int = 0
-) -> None:
-    leader = group.leader
-    if leader is None or leader.view.deleting_since is not None or group.recreating == leader.view.uid:
-        return  # the group is going anyway
-    owner_uid = pod.view.owner.uid if pod.view.owner is not None else ""
-    if group.worker_set_leaders.get(owner_uid, leader.view.uid) != leader.view.uid:
-        return  # left over from an earlier leader (spec 4.7, reports 291 and 804)
-    pending = is_pending(state, group, missing=1 if gone else 0) or (gone and pod.view.phase == "Pending")
-    group.unjudged[pod.view.uid] = Failure(
-        pod=name,
-        pod_uid=pod.view.uid,
-        is_leader=pod is leader,
-        what=what,
-        owner_uid=owner_uid,
-        key=pod.view.labels.get(names.REVISION_KEY, ""),
-        gone=gone,
-        restarts=restarts,
-        group_was_pending=pending,
-    )
-
-
-def _forgive_while_pending(state: Aggregate, group: Group, pod: PodState) -> None:
-    """Under an after-start policy, what happens before the group is complete is forgiven (spec D3)."""
-    if state.spec is not None and state.spec.after_start and is_pending(state, group):
-        pod.forgiven_restarts = pod.view.restarts
+def _forget_attempts(state: Aggregate, group: Group) -> None:
+    """What was tried for a leader that is gone says nothing about the next one."""
+    for target in (f"pod/{group.name}", f"statefulset/{group.name}", f"service/{group.name}"):
+        state.retries.pop(target, None)
+        state.warned.pop(target, None)
+        state.unseen.pop(target, None)
 
 
 def _touched(state: Aggregate, group: Group) -> Change:
     counting.recount(state, group)
-    if group.is_empty:
-        del state.groups[group.name]
+    forget_if_empty(state, group)
     return Change(set_level=True, groups=(group.name,))
 
 
@@ -211,33 +171,26 @@ def _group(state: Aggregate, name: str) -> Group:
     return group
 
 
-def _pods(group: Group) -> list[PodState]:
-    return [*([group.leader] if group.leader is not None else []), *group.workers.values()]
-
-
 def _pod(group: Group, name: str) -> PodState | None:
     return group.leader if name == group.name else group.workers.get(name)
 
 
-def _put_pod(group: Group, name: str, pod: PodState) -> None:
+def _put_pod(group: Group, name: str, pod: PodState, *, before: PodState | None) -> None:
     """Put a pod in the place of an earlier view of itself, or in an empty place."""
-    known = _pod(group, name)
-    group.pending_pods += (pod.view.phase == "Pending") - (known is not None and known.view.phase == "Pending")
+    group.pending_pods += (pod.view.phase == "Pending") - (before is not None and before.view.phase == "Pending")
     if name == group.name:
         group.leader = pod
     else:
         group.workers[name] = pod
 
 
-def _remove_pod(group: Group, name: str) -> None:
-    known = _pod(group, name)
-    if known is None:
-        return
+def _remove_pod(state: Aggregate, group: Group, name: str, known: PodState) -> None:
     group.pending_pods -= known.view.phase == "Pending"
-    if name == group.name:
-        group.leader = None
-        group.unjudged = {}
-        if group.recreating == known.view.uid:
-            group.recreation = None
-    else:
+    if name != group.name:
         del group.workers[name]
+        return
+    group.leader = None
+    group.unjudged = {}
+    group.recreation = None
+    group.deletion_accepted = False
+    _forget_attempts(state, group)

@@ -12,7 +12,6 @@ from lws_events.commands import DeleteLeaderPod
 from lws_events.decisions import FailureLeftAlone, GroupRecreationStarted
 from lws_events.machine import announcements
 from lws_events.machine.draft import Draft
-from lws_events.machine.members import is_pending
 from lws_events.machine.state import Aggregate, Failure, Group, PodState
 
 
@@ -25,6 +24,7 @@ class Verdict(NamedTuple):
 
 _RECREATE: Final = Verdict("recreate")
 _WAIT: Final = Verdict("wait")
+_OF_EARLIER_LEADER: Final = Verdict("leave", "the pod is left over from an earlier leader")
 
 
 def decide_restart(draft: Draft, group: Group) -> None:
@@ -33,7 +33,7 @@ def decide_restart(draft: Draft, group: Group) -> None:
     if leader is None or leader.view.deleting_since is not None:
         return
     if group.recreating == leader.view.uid:
-        if group.recreation is not None:
+        if group.recreation is not None and not group.deletion_accepted:
             _delete_leader(draft, group, leader, group.recreation)
         return
     for failure in group.unjudged.values():
@@ -55,23 +55,33 @@ def decide_restart(draft: Draft, group: Group) -> None:
 
 def _judge(state: Aggregate, group: Group, leader: PodState, failure: Failure) -> Verdict:
     spec = state.spec
-    if spec is None:
-        return _WAIT
+    assert spec is not None
     if not spec.recreates:
         return Verdict("leave", f"restart policy {spec.restart_policy}")
     if failure.key != leader.view.labels.get(names.REVISION_KEY, ""):
         return Verdict("leave", "the pod is of another revision than the leader")
-    if not failure.is_leader:
-        if not failure.owner_uid:
-            return Verdict("leave", "the pod has no controller owner")
-        if failure.owner_uid not in group.worker_set_leaders:
-            return _WAIT  # its StatefulSet has not been seen yet
-        if group.worker_set is None or group.worker_set.uid != failure.owner_uid:
-            return Verdict("leave", "its StatefulSet is gone")
-    if spec.after_start:
-        pending = failure.group_was_pending if failure.gone else is_pending(state, group)
-        if pending:
-            return Verdict("leave", "some pod of the group was still pending (restart after start only)")
+    verdict = _RECREATE if failure.is_leader else _judge_owner(group, leader, failure)
+    if verdict.action == "recreate" and spec.after_start and failure.group_was_pending:
+        return Verdict("leave", "some pod of the group was still pending (restart after start only)")
+    return verdict
+
+
+def _judge_owner(group: Group, leader: PodState, failure: Failure) -> Verdict:
+    """Whether the owners of a worker lead to the present leader."""
+    owner = failure.owner
+    if owner is None:
+        return Verdict("leave", "the pod has no controller owner")
+    if owner.kind == "Pod":
+        return _RECREATE if owner.uid == leader.view.uid else _OF_EARLIER_LEADER
+    owned_by = group.worker_set_leaders.get(owner.uid)
+    if owned_by is None:
+        return _WAIT  # its StatefulSet has not been seen yet
+    if owned_by != leader.view.uid:
+        return _OF_EARLIER_LEADER
+    if group.worker_set is None or group.worker_set.uid != owner.uid:
+        return Verdict("leave", "its StatefulSet is gone")
+    if failure.gone and group.worker_set.deleting_since is not None:
+        return Verdict("leave", "its StatefulSet is on its way out")
     return _RECREATE
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from lws_events import names
 from lws_events.commands import CreateService, RecordEvent
 from lws_events.decisions import ObjectLeftAlone
 from lws_events.events import ServiceObserved
@@ -11,7 +12,7 @@ from lws_events.machine import announcements
 from lws_events.machine.draft import Draft
 from lws_events.machine.manifest import lws_object
 from lws_events.machine.state import Aggregate, Group
-from lws_events.objects.metadata import LeaderRef
+from lws_events.machine.workers import leader_ref
 from lws_events.objects.services import group_service, shared_service
 
 
@@ -22,37 +23,46 @@ def decide_shared_service(draft: Draft) -> None:
     assert state.set_ is not None
     if state.spec.unique_services:
         return
-    manifest = shared_service(lws_object(state)) if state.service is None else None
-    _decide(draft, state.service, name=state.name.name, owner_uid=state.set_.uid, manifest=manifest)
+    name, uid = state.name.name, state.set_.uid
+    if state.service is not None:
+        _look_at(draft, state.service, name=name, owner_uid=uid, selector={names.SET_NAME: name})
+    elif draft.can_issue(f"service/{name}"):
+        _create(draft, shared_service(lws_object(state)), name=name, owner_uid=uid)
 
 
-def decide_group_service(draft: Draft, group: Group, leader: LeaderRef) -> None:
-    """Create the Service of a group, where the set wants one for each."""
-    state = draft.state
+def decide_group_service(draft: Draft, group: Group) -> None:
+    """Create the Service of a group whose leader exists, where the set wants one for each."""
+    state, leader = draft.state, group.leader
     assert state.spec is not None
+    assert leader is not None
     if not state.spec.unique_services:
         return
-    manifest = group_service(lws_object(state), leader=leader) if group.service is None else None
-    _decide(draft, group.service, name=group.name, owner_uid=leader.uid, manifest=manifest)
+    name, uid = group.name, leader.view.uid
+    if group.service is not None:
+        selector = {names.SET_NAME: state.name.name, names.GROUP_INDEX: leader.view.labels.get(names.GROUP_INDEX, "")}
+        _look_at(draft, group.service, name=name, owner_uid=uid, selector=selector)
+    elif draft.can_issue(f"service/{name}"):
+        _create(draft, group_service(lws_object(state), leader=leader_ref(state, group)), name=name, owner_uid=uid)
 
 
-def _decide(
-    draft: Draft, existing: ServiceObserved | None, *, name: str, owner_uid: str, manifest: dict[str, Any] | None
-) -> None:
-    if manifest is not None:
-        raw = msgspec.Raw(msgspec.json.encode(manifest))
-        draft.issue(CreateService(name=name, owner_uid=owner_uid, manifest=raw))
+def _create(draft: Draft, manifest: dict[str, Any], *, name: str, owner_uid: str) -> None:
+    raw = msgspec.Raw(msgspec.json.encode(manifest))
+    draft.issue(CreateService(name=name, owner_uid=owner_uid, manifest=raw))
+
+
+def _look_at(draft: Draft, existing: ServiceObserved, *, name: str, owner_uid: str, selector: dict[str, str]) -> None:
+    """Warn about a Service that is somebody else's and does not do what ours would (spec D33)."""
+    owner = existing.owner
+    if existing.deleting_since is not None or (owner is not None and owner.uid == owner_uid):
         return
-    assert existing is not None
-    if existing.owner is None or existing.owner.uid == owner_uid or existing.deleting_since is not None:
-        return
-    if existing.owner.kind in ("Pod", "LeaderWorkerSet") or existing.headless:
-        return  # an earlier owner's, about to be collected (D32, D37), or as good as ours (D33)
+    if existing.headless and existing.selector == selector:
+        return  # as good as ours
+    if owner is not None and owner.kind in ("Pod", names.KIND):
+        return  # an earlier owner's, about to be collected (D32, D37)
     warning = failure_warning(draft.state, name, f"service {name} exists and is not managed by this LeaderWorkerSet")
-    if draft.state.warned.get(warning.about) != warning.note:
-        because = f"controlled by {existing.owner.kind} {existing.owner.name}"
+    if draft.warn(warning):
+        because = f"controlled by {owner.kind} {owner.name}" if owner is not None else "it is not the headless Service"
         draft.note(ObjectLeftAlone(kind="Service", name=name, because=because))
-    draft.warn(warning)
 
 
 def failure_warning(state: Aggregate, service: str, error: str) -> RecordEvent:

@@ -1,16 +1,18 @@
 """What is known of one LeaderWorkerSet: plain data, changed only by ``fold`` and ``apply``.
 
-*Observed* (views of objects) and *in flight* (commands without an outcome) are kept apart. Counters are kept up to
-date group by group, so that an event costs the same in a set of ten groups as in one of ten thousand.
+*Observed* (views of objects), *in flight* (commands without an outcome) and *unseen* (made by a command, not yet shown
+by a watch) are kept apart. Counters are kept up to date group by group, so that an event costs the same in a set of
+ten groups as in one of ten thousand.
 """
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from lws_events import names
 from lws_events.decisions import GroupRecreationStarted, Issued
 from lws_events.events import (
+    Owner,
     PodObserved,
     RevisionObserved,
     ServiceObserved,
@@ -21,14 +23,16 @@ from lws_events.events import (
 from lws_events.machine.spec import SetSpec
 from lws_events.subjects import SetName
 
+ABSENT: Final = "Absent"
+"""State of life of a group without any pod (see ``lifecycle``)."""
+
 
 class PodState(msgspec.Struct, omit_defaults=True):
     """A pod that exists."""
 
     view: PodObserved
-    forgiven_restarts: int = 0
-    """Container restarts that do not count as a failure: from before the group was complete, or before a change of
-    the restart policy (spec D3)."""
+    restarts_seen: int = 0
+    """Highest number of container restarts observed: each is judged once, and only a further one counts (spec D3)."""
 
 
 class Failure(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -39,13 +43,13 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     is_leader: bool
     what: str
     """In words, for people: ``container restarted``, ``deleted``, ``failed (Evicted)``."""
-    owner_uid: str = ""
-    """uid of the pod's StatefulSet; empty for a pod without controller owner."""
+    owner: Owner | None = None
     key: str = ""
     """Revision key of the pod."""
     gone: bool = False
     """The pod no longer exists."""
-    restarts: int = 0
+    is_restart: bool = False
+    """A container restarted, and the pod goes on."""
     group_was_pending: bool = False
     """Some pod of the group was missing or in phase Pending when it happened, this one included."""
 
@@ -80,23 +84,25 @@ class Group(msgspec.Struct, omit_defaults=True):
     leader: PodState | None = None
     worker_set: StatefulSetObserved | None = None
     worker_set_leaders: dict[str, str] = {}
-    """uid of each worker StatefulSet ever seen under the present leader → uid of the leader that owns it."""
+    """uid of each of the last worker StatefulSets of this group → uid of the leader that owns it."""
     workers: dict[str, PodState] = {}
     pending_pods: int = 0
     """Pods in phase Pending, leader included."""
     service: ServiceObserved | None = None
     recreation: GroupRecreationStarted | None = None
     """The recreation that was decided and is not over: its leader still exists."""
-    lifecycle: str = "Absent"
+    deletion_accepted: bool = False
+    """The API server took the deletion of the leader, or said that it is gone: only its end is still to be seen."""
+    lifecycle: str = ABSENT
     unjudged: dict[str, Failure] = {}
-    """Failures that await a decision, by pod uid: until the set, or the owner of the pod, has been seen."""
+    """Failures that await a decision, by pod uid: until the set, the leader or the owner of the pod has been seen."""
     counted: Counts = Counts()
 
     @property
     def index(self) -> int:
         """Group index: the leader's label if it is a number, else the ordinal of its name (spec D7); -1 if neither."""
         label = self.leader.view.labels.get(names.GROUP_INDEX, "") if self.leader else ""
-        return int(label) if label.isdecimal() else names.pod_ordinal(self.name).ordinal
+        return int(label) if _is_number(label) else names.pod_ordinal(self.name).ordinal
 
     @property
     def recreating(self) -> str:
@@ -120,9 +126,20 @@ class AppliedLeader(msgspec.Struct, frozen=True, omit_defaults=True):
     """The last leader StatefulSet that was applied successfully."""
 
     inputs: str
-    """Digest of everything that went into it (``leader.inputs``)."""
+    """Digest of everything that went into it (``ApplyLeaderStatefulSet.inputs``)."""
+    uid: str = ""
+    resource_version: str = ""
+    """Of the API server's answer: a view from before it says nothing about what was applied."""
     generation: int = 0
-    """``metadata.generation`` that the API server answered with: a later one is someone else's change."""
+    """``metadata.generation`` of the answer: a later one is someone else's change."""
+
+
+class Unseen(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An object that a command made, as long as no watch has shown it."""
+
+    uid: str
+    since_ms: int
+    """When the outcome was recorded."""
 
 
 class Aggregate(msgspec.Struct, omit_defaults=True):
@@ -138,6 +155,8 @@ class Aggregate(msgspec.Struct, omit_defaults=True):
     """Digest of the set's spec, labels and annotations."""
     status: dict[str, Any] = {}
     """The status as last observed or written."""
+    status_version: str = ""
+    """resourceVersion of the set with that status."""
     status_written_ms: int = 0
     """Time of the event that led to the last status write."""
 
@@ -154,6 +173,9 @@ class Aggregate(msgspec.Struct, omit_defaults=True):
     totals: Counts = Counts()
 
     in_flight: dict[str, Issued] = {}
+    unseen: dict[str, Unseen] = {}
+    gone: dict[str, str] = {}
+    """uid of each of the objects that went last → resourceVersion of its end: what is told of it later is late."""
     retries: dict[str, Retry] = {}
     timers: dict[str, int] = {}
     """Timers that were set and have not fired: name → time in milliseconds since the epoch."""
@@ -167,9 +189,9 @@ class Aggregate(msgspec.Struct, omit_defaults=True):
             self.set_ is None
             and self.leader_set is None
             and self.service is None
-            and not self.groups
             and not self.revisions
             and not self.in_flight
+            and all(group.is_empty for group in self.groups.values())
         )
 
     @property
@@ -189,14 +211,14 @@ class Aggregate(msgspec.Struct, omit_defaults=True):
     def size_of(self, group: Group) -> int:
         """Pods of a group: by its leader's annotation, so that an old group keeps its own size (spec D29)."""
         text = group.leader.view.annotations.get(names.SIZE, "") if group.leader else ""
-        if text.isdecimal():
+        if _is_number(text):
             return int(text)
         return self.spec.size if self.spec is not None else 1
 
-    def can_issue(self, target: str) -> bool:
-        """No command for the target is in flight or waiting for its retry."""
-        retry = self.retries.get(target)
-        return target not in self.in_flight and (retry is None or not retry.waiting)
+
+def _is_number(text: str) -> bool:
+    """Whether a label or annotation is a number that an index or a size can be."""
+    return text.isdecimal() and len(text) <= 10
 
 
 def is_older(view: View, known: View) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from lws_events import names
-from lws_events.commands import RecordEvent, SetTimer, UpdateSetStatus, status_target
+from lws_events.commands import RecordEvent, UpdateSetStatus, status_target
 from lws_events.decisions import ConditionChanged
 from lws_events.machine import announcements
 from lws_events.machine.draft import Draft
@@ -55,15 +55,17 @@ def decide_status(draft: Draft) -> None:
     assert state.set_ is not None
     if state.own_leader_set is None:
         return
-    wanted, chosen = _wanted(state, at_ms=draft.at_ms)
-    if wanted == state.status or not state.can_issue(status_target(state.name.name)):
+    if not draft.can_issue(status_target(state.name.name)):
         return
-    changed = _changed(state.status.get("conditions", []), wanted["conditions"])
+    wanted, chosen = _wanted(state, at_ms=draft.at_ms)
+    if wanted == state.status:
+        return
+    changed = _changed(_known_conditions(state), wanted["conditions"])
     if not changed and wanted.get("observedGeneration") == state.status.get("observedGeneration"):
-        due_ms = state.status_written_ms + COUNTS_INTERVAL_MS
-        if draft.at_ms < due_ms:
-            if TIMER not in state.timers:
-                draft.issue(SetTimer(timer=TIMER, fire_at_ms=due_ms))
+        # A clock that was set back must not put the write off for long: then it is done at once.
+        elapsed_ms = draft.at_ms - state.status_written_ms
+        if 0 <= elapsed_ms < COUNTS_INTERVAL_MS:
+            draft.wait(TIMER, delay_ms=COUNTS_INTERVAL_MS - elapsed_ms)
             return
     for condition in changed:
         draft.note(ConditionChanged(condition=condition["type"], status=condition["status"]))
@@ -89,10 +91,13 @@ def _wanted(state: Aggregate, *, at_ms: int) -> tuple[dict[str, Any], tuple[str,
     wanted["hpaPodSelector"] = state.status.get("hpaPodSelector") or (
         f"{names.SET_NAME}={state.name.name},{names.WORKER_INDEX}=0"
     )
-    wanted["conditions"] = _conditions(
-        state.status.get("conditions", []), chosen, generation=state.set_.generation, at_ms=at_ms
-    )
+    wanted["conditions"] = _conditions(_known_conditions(state), chosen, generation=state.set_.generation, at_ms=at_ms)
     return wanted, chosen
+
+
+def _known_conditions(state: Aggregate) -> list[Condition]:
+    conditions: list[Condition] = state.status.get("conditions") or []
+    return conditions
 
 
 def _choose(state: Aggregate) -> tuple[str, ...]:

@@ -4,7 +4,7 @@ The key on the leader StatefulSet is the base line: a template that is semantica
 change. A revision with the wanted data is used again instead of being created once more (spec D12).
 """
 
-from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -16,47 +16,50 @@ from lws_events.machine.draft import Draft
 from lws_events.machine.manifest import lws_object
 from lws_events.machine.state import Aggregate
 from lws_events.names import REVISION_KEY
-from lws_events.revisions import (
-    controller_revision,
-    newest_with_key,
-    next_revision_number,
-    revision_hash,
-    semantically_equal,
-)
+from lws_events.revisions import controller_revision, next_free_number, revision_hash, semantically_equal
+
+TIMER: Final = "missing-revision"
+
+MISSING_DELAY_MS: Final = 5_000
+"""How long the revision of a running set is waited for before it counts as missing. A controller that has just started
+may see the set before its revisions, and must not record the live template under an old key."""
 
 
-def belonging(state: Aggregate) -> list[RevisionObserved]:
-    """Revisions of this very set, or without controller owner, that are not on their way out; by number."""
-    uid = state.set_.uid if state.set_ is not None else ""
-    mine = [
-        revision
-        for revision in state.revisions.values()
-        if (revision.owner is None or revision.owner.uid == uid) and revision.deleting_since is None
+def newest(state: Aggregate, key: str, *, data: str = "") -> str:
+    """Name of the revision that counts for a key: the highest number among those that belong to the set (spec 2.5).
+
+    With ``data``: among those with exactly these bytes. Empty where there is none.
+    """
+    found = [
+        (revision.number, name)
+        for name, revision in state.revisions.items()
+        if revision.key == key and _belongs(state, revision) and (not data or bytes(revision.data) == data.encode())
     ]
-    return sorted(mine, key=lambda revision: revision.number)
+    return max(found)[1] if found else ""
 
 
 def decide_revision(draft: Draft) -> str:
     """The key that groups are to have, from now on; empty while its revision is still to be created."""
     state = draft.state
-    revisions = belonging(state)
     if state.target_key and state.chosen_for == state.wanted_data:
-        if newest_with_key(revisions, state.target_key) is None:
+        if not newest(state, state.target_key):
             _create(draft, key=state.target_key, why="missing")
         return state.target_key
     live_set = state.own_leader_set
     live_key = live_set.labels.get(REVISION_KEY, "") if live_set is not None else ""
     if live_key:
-        live = newest_with_key(revisions, live_key)
-        if live is None:
-            return _create(draft, key=live_key, why="missing")
-        if _is_equal(state, live):
+        live = newest(state, live_key)
+        if not live:
+            _create_missing(draft, key=live_key)
+            return ""
+        if _is_equal(state, state.revisions[live]):
             return _choose(draft, live)
     wanted_key = revision_hash(state.wanted_data.encode())
-    same = _with_data(revisions, key=wanted_key, data=state.wanted_data)
-    if same is not None:
+    same = newest(state, wanted_key, data=state.wanted_data)
+    if same:
         return _choose(draft, same)
-    return _create(draft, key=wanted_key, why="updated" if live_key else "new")
+    _create(draft, key=wanted_key, why="updated" if live_key else "new")
+    return ""
 
 
 def decide_truncation(draft: Draft, *, done: bool) -> None:
@@ -65,14 +68,18 @@ def decide_truncation(draft: Draft, *, done: bool) -> None:
     leader_set = state.own_leader_set
     if not done or leader_set is None or state.chosen_for != state.wanted_data:
         return
-    if leader_set.labels.get(REVISION_KEY, "") != state.target_key:
+    kept = newest(state, state.target_key)
+    if not kept or leader_set.labels.get(REVISION_KEY, "") != state.target_key or len(state.revisions) == 1:
         return
-    revisions = belonging(state)
-    kept = newest_with_key(revisions, state.target_key)
-    names = {id(revision): name for name, revision in state.revisions.items()}
-    for revision in revisions:
-        if kept is not None and revision is not kept:
-            draft.issue(DeleteControllerRevision(name=names[id(revision)], uid=revision.uid))
+    for name, revision in sorted(state.revisions.items(), key=lambda item: item[1].number):
+        if name != kept and _belongs(state, revision):
+            draft.issue(DeleteControllerRevision(name=name, uid=revision.uid))
+
+
+def _belongs(state: Aggregate, revision: RevisionObserved) -> bool:
+    """Whether a revision is this very set's, or nobody's, and is not on its way out."""
+    uid = state.set_.uid if state.set_ is not None else ""
+    return revision.deleting_since is None and (revision.owner is None or revision.owner.uid == uid)
 
 
 def _is_equal(state: Aggregate, live: RevisionObserved) -> bool:
@@ -80,29 +87,34 @@ def _is_equal(state: Aggregate, live: RevisionObserved) -> bool:
     return stored == wanted or semantically_equal(state.spec_json, proposed=wanted, stored=stored)
 
 
-def _with_data(revisions: Iterable[RevisionObserved], *, key: str, data: str) -> RevisionObserved | None:
-    same = [revision for revision in revisions if revision.key == key and bytes(revision.data) == data.encode()]
-    return same[-1] if same else None
+def _choose(draft: Draft, name: str) -> str:
+    key = draft.state.revisions[name].key
+    draft.note(RevisionChosen(key=key, revision=name))
+    return key
 
 
-def _choose(draft: Draft, revision: RevisionObserved) -> str:
-    state = draft.state
-    name = next(name for name, known in state.revisions.items() if known is revision)
-    draft.note(RevisionChosen(key=revision.key, revision=name))
-    return revision.key
+def _create_missing(draft: Draft, *, key: str) -> None:
+    if draft.fired == TIMER:
+        _create(draft, key=key, why="missing")
+    else:
+        draft.wait(TIMER, delay_ms=MISSING_DELAY_MS)
 
 
-def _create(draft: Draft, *, key: str, why: str) -> str:
+def _create(draft: Draft, *, key: str, why: str) -> None:
     state = draft.state
     assert state.set_ is not None
-    number = next_revision_number(revision.number for revision in state.revisions.values())
-    manifest = controller_revision(lws_object(state), state.wanted_data.encode(), number=number, key=key)
+    data = state.wanted_data.encode()
+    numbers = (revision.number for revision in state.revisions.values() if _belongs(state, revision))
+    # Names may be taken by revisions of an earlier set, which go away with it (spec D37).
+    number = next_free_number(
+        numbers, set_name=state.name.name, data_hash=revision_hash(data), taken=state.revisions.keys()
+    )
+    manifest = controller_revision(lws_object(state), data, number=number, key=key)
     name = manifest["metadata"]["name"]
     draft.issue(
         CreateControllerRevision(name=name, manifest=msgspec.Raw(msgspec.json.encode(manifest))),
         announce=_announcement(state.set_.uid, name, key=key, why=why),
     )
-    return ""
 
 
 def _announcement(uid: str, revision: str, *, key: str, why: str) -> RecordEvent:

@@ -3,6 +3,8 @@
 It is created once for each leader pod and never changed: a new one comes with a new leader.
 """
 
+from typing import Final
+
 import msgspec
 
 from lws_events import names
@@ -13,14 +15,17 @@ from lws_events.machine.draft import Draft
 from lws_events.machine.manifest import lws_object
 from lws_events.machine.spec import LEADER_READY
 from lws_events.machine.state import Aggregate, Group
-from lws_events.machine.versions import belonging
+from lws_events.machine.versions import newest
 from lws_events.objects.metadata import LeaderRef
 from lws_events.objects.worker_statefulset import (
     TopologyUnknownError,
     prepare_worker_template,
     worker_statefulset,
 )
-from lws_events.revisions import newest_with_key, restore
+from lws_events.revisions import restore
+
+MISSING_DELAY_MS: Final = 10_000
+"""How long a group waits for its leader's revision before a person is told (spec D27)."""
 
 
 def leader_ref(state: Aggregate, group: Group) -> LeaderRef:
@@ -50,7 +55,7 @@ def waits_for(state: Aggregate, group: Group) -> str:
         return f"the leader pod to be scheduled{f': {leader.view.waiting}' if leader.view.waiting else ''}"
     if spec.exclusive_topology and spec.exclusive_topology not in leader.view.topology:
         return f'node "{leader.view.node}" to have the topology label {spec.exclusive_topology}'
-    if newest_with_key(belonging(state), leader.view.labels.get(names.REVISION_KEY, "")) is None:
+    if not _revision_of(state, group):
         return "the ControllerRevision of the leader pod's key to exist"
     return ""
 
@@ -60,13 +65,15 @@ def decide_workers(draft: Draft, group: Group) -> None:
     state, leader = draft.state, group.leader
     assert leader is not None
     assert state.spec is not None
-    if state.size_of(group) == 1 or group.worker_set is not None or waits_for(state, group):
+    if state.size_of(group) == 1 or group.worker_set is not None:
+        return
+    if waits_for(state, group):
         _warn_about_node(draft, group)
+        _warn_about_revision(draft, group)
         return
-    if not state.can_issue(f"statefulset/{group.name}"):
+    if not draft.can_issue(f"statefulset/{group.name}"):
         return
-    revision = newest_with_key(belonging(state), leader.view.labels.get(names.REVISION_KEY, ""))
-    assert revision is not None
+    revision = state.revisions[_revision_of(state, group)]
     topology = leader.view.topology.get(state.spec.exclusive_topology) if state.spec.exclusive_topology else None
     try:
         prepared = prepare_worker_template(
@@ -109,8 +116,31 @@ def _warn_about_node(draft: Draft, group: Group) -> None:
     assert spec is not None
     assert leader is not None
     key, node = spec.exclusive_topology, leader.view.node
-    if key and node and key not in leader.view.topology and group.worker_set is None:
+    if key and node and key not in leader.view.topology:
         _warn(draft, group, f'node "{node}" does not have topology label: {key}')
+
+
+def _warn_about_revision(draft: Draft, group: Group) -> None:
+    """A leader whose revision stays missing is waited for in vain until its group is updated (spec D27)."""
+    state, leader = draft.state, group.leader
+    assert leader is not None
+    key = leader.view.labels.get(names.REVISION_KEY, "")
+    about, timer = f"statefulset/{group.name}", f"missing-revision/{group.name}"
+    note = (
+        f"no ControllerRevision with key {key!r} exists for leader pod {group.name}: it gets no workers until updated"
+    )
+    if _revision_of(state, group) or state.warned.get(about) == note:
+        return
+    if draft.fired == timer:
+        _warn(draft, group, note)
+    else:
+        draft.wait(timer, delay_ms=MISSING_DELAY_MS)
+
+
+def _revision_of(state: Aggregate, group: Group) -> str:
+    """Name of the revision that the workers of a group are made from: that of its leader's key."""
+    assert group.leader is not None
+    return newest(state, group.leader.view.labels.get(names.REVISION_KEY, ""))
 
 
 def _warn(draft: Draft, group: Group, note: str) -> None:
