@@ -27,7 +27,13 @@ class FileStream:
         self._kind = kind
         self._info = info
 
-    async def append(self, messages: Sequence[Message], *, expected_last_sequence: int | None = None) -> NoReturn:  # noqa: ARG002
+    async def append(
+        self,
+        messages: Sequence[Message],  # noqa: ARG002
+        *,
+        expected_last_sequence: int | None = None,  # noqa: ARG002
+        atomic: bool = True,  # noqa: ARG002
+    ) -> NoReturn:
         self._refuse()
 
     async def schedule(self, subject: str, *, fire_at_ns: int, data: bytes) -> NoReturn:  # noqa: ARG002

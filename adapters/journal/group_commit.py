@@ -161,7 +161,7 @@ class GroupCommit:
         delay = _RETRY_SECONDS_MIN
         while True:
             try:
-                appended = await self._stream.append(messages)
+                appended = await self._stream.append(messages, atomic=False)
             except JournalUnavailable as error:
                 if self.trouble is None:
                     _log.warning("journal unavailable, retrying", stream=self._stream.name, error=str(error))

@@ -64,7 +64,13 @@ class MemoryStream:
         """Everything stored, for assertions."""
         return self._records
 
-    async def append(self, messages: Sequence[Message], *, expected_last_sequence: int | None = None) -> Appended:
+    async def append(
+        self,
+        messages: Sequence[Message],
+        *,
+        expected_last_sequence: int | None = None,
+        atomic: bool = True,  # noqa: ARG002 - it always is, here
+    ) -> Appended:
         await asyncio.sleep(0)
         sequences: list[int] = []
         duplicates = 0

@@ -88,12 +88,15 @@ class Stream(Protocol):
     def root(self) -> str:
         """First tokens of every subject in it; ``root + ".>"`` is everything that a reader is shown."""
 
-    async def append(self, messages: Sequence[Message], *, expected_last_sequence: int | None = None) -> Appended:
+    async def append(
+        self, messages: Sequence[Message], *, expected_last_sequence: int | None = None, atomic: bool = True
+    ) -> Appended:
         """Store the messages next to each other, all or none (for each ``BATCH_MESSAGES_MAX`` of them).
 
         A message whose id is already stored is not stored again. If all are, the append was a retry and has succeeded;
         if only some are, the rest follows one by one in order. ``expected_last_sequence`` fences the whole append:
-        nothing new is stored unless the stream ends there.
+        nothing new is stored unless the stream ends there. Without ``atomic`` an error may leave the first few stored,
+        which is faster for a few messages and enough for those who send the rest again; the order is kept.
 
         Raises ``JournalUnavailable`` (outcome unknown, retry), ``JournalFull``, ``Fenced``, ``MessageRefused``.
         """

@@ -7,6 +7,7 @@ the program decides. How it is configured is the business of ``data_directory``.
 
 import asyncio
 import contextlib
+import shutil
 from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Final, Self
 
 import structlog
 
-from adapters.journal.errors import DataDirectoryInUse, JournalUnavailable, ServerStopped
+from adapters.journal.errors import DataDirectoryInUse, JournalUnavailable, ServerStopped, UnsuitableServer
 from adapters.nats.connection import ConnectionSettings
 from adapters.nats.data_directory import DataDirectory, new_password
 from adapters.nats.server_process import ServerProcess, find_server, start_server
@@ -29,8 +30,10 @@ LOCK_SECONDS: Final = 5.0
 
 _BACKOFF_SECONDS_MIN: Final = 0.05
 _BACKOFF_SECONDS_MAX: Final = 5.0
-_NO_ROOM_SECONDS: Final = 2.0
-"""Between two attempts to write on a full disk."""
+_ROOM_BYTES_MIN: Final = 64 * 1024 * 1024
+"""With less free disk space a server that has failed to write is not restarted: it would fail again at once."""
+
+_ROOM_POLL_SECONDS: Final = 1.0
 
 _log = structlog.get_logger(__name__)
 
@@ -46,14 +49,16 @@ class EmbeddedServer:
         restart_window_seconds: float = RESTART_WINDOW_SECONDS,
         stop_seconds: float = STOP_SECONDS,
         lock_seconds: float = LOCK_SECONDS,
+        room_bytes_min: int = _ROOM_BYTES_MIN,
     ) -> None:
         self._directory = DataDirectory(data_dir)
         self._restarts_max = restarts_max
         self._restart_window_seconds = restart_window_seconds
         self._stop_seconds = stop_seconds
         self._lock_seconds = lock_seconds
+        self._room_bytes_min = room_bytes_min
         self._password = new_password()
-        self._port = -1
+        self._port: int | None = None
         self._process: ServerProcess | None = None
         self._supervisor: asyncio.Task[None] | None = None
         self._restarted_at: deque[float] = deque()
@@ -63,10 +68,13 @@ class EmbeddedServer:
         """Set when it is down for good."""
         self.failure: ServerStopped | None = None
         """Why, once ``failed`` is set."""
+        self.storage_failed = False
+        """While it cannot write (the disk is full, as a rule). It can be read; appends wait."""
 
     @property
     def settings(self) -> ConnectionSettings:
         """How to connect. Valid while it runs, also after restarts."""
+        assert self._port is not None, "start() first"
         return self._directory.settings(password=self._password, port=self._port)
 
     @property
@@ -107,9 +115,13 @@ class EmbeddedServer:
 
     async def _start_process(self) -> None:
         binary = find_server()
+        if self._port is not None:  # nothing needs to be written, which a full disk would not allow
+            self._process, _ = await start_server(binary, self._directory, port=self._port)
+            return
         self._directory.remove_ports_files()
+        self._directory.configure(password=self._password, port=-1)
+        self._process, self._port = await start_server(binary, self._directory, port=None)
         self._directory.configure(password=self._password, port=self._port)
-        self._process, self._port = await start_server(binary, self._directory)
         self._directory.publish(self.settings)
 
     async def _supervise(self) -> None:
@@ -124,11 +136,12 @@ class EmbeddedServer:
                 await asyncio.sleep(delay)
                 try:
                     await self._start_process()
-                except JournalUnavailable as error:
+                except (JournalUnavailable, UnsuitableServer) as error:
                     reason = str(error)
                 else:
                     break
             self.restarts += 1
+            self.storage_failed = False
 
     async def _trouble(self) -> str:
         """Wait until the server has ended, or can store nothing any more and has been stopped for that."""
@@ -139,15 +152,23 @@ class EmbeddedServer:
         try:
             await asyncio.wait({ended, storage}, return_when=asyncio.FIRST_COMPLETED)
             if process.storage_failed.is_set():
+                self.storage_failed = True
+                await self._wait_for_room(process)
                 await process.stop(timeout=self._stop_seconds)
-                # Room on the disk comes back at its own time: this is no reason to give up.
-                await asyncio.sleep(_NO_ROOM_SECONDS)
-                self._restarted_at.clear()
                 return f"it could not write:\n{process.last_lines}"
             return f"it ended with status {ended.result()}:\n{process.last_lines}"
         finally:
             ended.cancel()
             storage.cancel()
+
+    async def _wait_for_room(self, process: ServerProcess) -> None:
+        """Leave the server to its readers until the disk has room again, or it ends."""
+        path = self._directory.path
+        _log.error("the disk of the journal cannot be written; waiting for room", path=str(path))
+        while True:
+            if process.ended or shutil.disk_usage(path).free >= self._room_bytes_min:
+                return
+            await asyncio.sleep(_ROOM_POLL_SECONDS)
 
     def _restart_delay(self) -> float | None:
         """Seconds to wait before the next restart, growing with the number of recent ones; None when that is enough."""

@@ -29,6 +29,7 @@ START_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.01
 _LOG_LINES_KEPT: Final = 20
 _PR_SET_PDEATHSIG: Final = 1
+_STORAGE_FAILED: Final = ("critical write error", "no space left on device", "jetstream out of resources")
 
 _log = structlog.get_logger(__name__)
 
@@ -41,7 +42,7 @@ class ServerProcess:
         self._lines: deque[str] = deque(maxlen=_LOG_LINES_KEPT)
         self._reader = asyncio.create_task(self._read_log())
         self.storage_failed = asyncio.Event()
-        """Set when the server has switched JetStream off because it cannot write; only a restart helps."""
+        """Set when a write has failed: from then on the server answers no append, and only a restart helps."""
 
     @property
     def pid(self) -> int:
@@ -81,11 +82,11 @@ class ServerProcess:
         assert self._process.stderr is not None
         while line := await self._process.stderr.readline():
             text = line.decode(errors="replace").rstrip()
-            if "[INF]" not in text:
+            if "[INF]" not in text and "Plaintext passwords" not in text:  # its file is for its owner only
                 self._lines.append(text)
             if "[ERR]" in text or "[FTL]" in text:
                 _log.error("nats server", line=text)
-            if "JetStream" in text and ("DISABLED" in text or "out of resources" in text.lower()):
+            if any(sign in text.lower() for sign in _STORAGE_FAILED):
                 self.storage_failed.set()
 
 
@@ -106,8 +107,11 @@ def find_server() -> Path:
     return Path(found)
 
 
-async def start_server(binary: Path, directory: DataDirectory) -> tuple[ServerProcess, int]:
-    """Start the server and wait until it listens. Returns it and its port. Raises ``JournalUnavailable``."""
+async def start_server(binary: Path, directory: DataDirectory, *, port: int | None) -> tuple[ServerProcess, int]:
+    """Start the server and wait until it listens, on this port or on one that it chooses. Returns it and its port.
+
+    Raises ``JournalUnavailable`` (with the end of its log) and ``UnsuitableServer``.
+    """
     try:
         process = await asyncio.create_subprocess_exec(
             str(binary),
@@ -126,9 +130,9 @@ async def start_server(binary: Path, directory: DataDirectory) -> tuple[ServerPr
     try:
         async with asyncio.timeout(START_SECONDS):
             while not server.ended:
-                port = _port(directory, server.pid)
-                if port is not None:
-                    return server, port
+                found = _chosen_port(directory, server.pid) if port is None else await _listening(port)
+                if found is not None:
+                    return server, found
                 await asyncio.sleep(_POLL_SECONDS)
     except BaseException as error:
         await server.stop(timeout=1.0)
@@ -139,13 +143,22 @@ async def start_server(binary: Path, directory: DataDirectory) -> tuple[ServerPr
     raise JournalUnavailable(f"the NATS server ended at once (status {status}):\n{server.last_lines}")
 
 
-def _port(directory: DataDirectory, pid: int) -> int | None:
+def _chosen_port(directory: DataDirectory, pid: int) -> int | None:
     path = directory.ports_file(pid)
     try:
         ports = msgspec.json.decode(path.read_bytes(), type=dict[str, list[str]]) if path else {}
     except (FileNotFoundError, msgspec.DecodeError):  # it is just being written
         return None
     return urlsplit(ports["nats"][0]).port if ports.get("nats") else None
+
+
+async def _listening(port: int) -> int | None:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return None
+    writer.close()
+    return port
 
 
 def _die_with_parent() -> Callable[[], None] | None:

@@ -28,7 +28,7 @@ DEDUP_WINDOW_SECONDS: Final = 120
 FIRED_TIMER_TTL: Final = "720h"
 """Fired timers are needed until EVENTS has copied them: a moment, or as long as EVENTS is full."""
 
-_JETSTREAM_SECONDS: Final = 10.0
+JETSTREAM_SECONDS: Final = 10.0
 """A cluster that has just started elects its leader within a few seconds."""
 
 _JETSTREAM_POLL_SECONDS: Final = 0.1
@@ -117,7 +117,7 @@ async def require_server(connection: Connection) -> None:
             "or leave out --nats-url to use the embedded server"
         )
     try:
-        async with asyncio.timeout(_JETSTREAM_SECONDS):
+        async with asyncio.timeout(JETSTREAM_SECONDS):
             await _jetstream_answers(connection)
     except TimeoutError as error:
         raise UnsuitableServer(

@@ -120,6 +120,19 @@ async def test_a_batch_that_is_partly_known_adds_the_rest_in_order(events: Event
     assert ids(await read_all(events)) == ["b", "a", "c"]
 
 
+async def test_messages_that_need_not_be_atomic_keep_their_order_and_are_stored_once(events: EventStream) -> None:
+    async def store(*names: str) -> tuple[list[int], int]:
+        appended = await events.append([pod("a", name) for name in names], atomic=False)
+        return list(appended.sequences), appended.duplicates
+
+    assert await store("1", "2", "3") == ([1, 2, 3], 0)
+    assert await store("1", "2", "3") == ([1, 2, 3], 3)
+    assert await store("3", "4", "2", "5") == ([3, 4, 2, 5], 2)
+    assert ids(await read_all(events)) == ["1", "2", "3", "4", "5"]
+    with pytest.raises(Fenced):
+        await events.append([pod("a", "6"), Message(pod("a").subject, b"{}", "7", 3)], atomic=False)
+
+
 async def test_the_same_id_twice_in_one_batch_is_stored_once(events: EventStream) -> None:
     appended = await events.append([pod("a", "x"), pod("a", "x"), pod("a", "y")])
     assert (list(appended.sequences), appended.duplicates) == ([1, 1, 2], 1)

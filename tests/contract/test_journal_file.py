@@ -1,7 +1,6 @@
 """A journal as a plain file: what is exported can be read, imported and compared, and a damaged file is refused."""
 
 import gzip
-import json
 import os
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -231,6 +232,24 @@ async def test_a_server_that_cannot_stay_up_is_given_up(tmp_path: Path) -> None:
         os.kill(server.pid, signal.SIGKILL)
         await asyncio.wait_for(server.failed.wait(), DEADLINE_SECONDS)
         assert "ended 3 times" in str(server.failure)
+
+
+async def test_a_server_that_failed_to_write_is_restarted_when_there_is_room(tmp_path: Path) -> None:
+    async with (
+        EmbeddedServer(tmp_path, room_bytes_min=0) as server,
+        connected(server.settings) as connection,
+    ):
+        journal = (await open_journal(connection, CLUSTER)).journal
+        assert server.pid is not None
+        limit = (1_000_000, resource.RLIM_INFINITY)  # stands for a full disk; ends with the process, as room comes back
+        resource.prlimit(server.pid, resource.RLIMIT_FSIZE, limit)
+        async with GroupCommit(journal.events) as writer, asyncio.timeout(DEADLINE_SECONDS):
+            big = b'"' + b"x" * 300_000 + b'"'
+            for number in range(8):
+                assert await writer.publish(Message(SUBJECT, big, f"big{number}")) == number + 1
+        assert server.restarts == 1
+        assert not server.storage_failed
+        assert [record.message_id for record in await read_all(journal)] == [f"big{number}" for number in range(8)]
 
 
 async def test_a_server_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
