@@ -13,6 +13,7 @@ from typing import Final
 
 import msgspec
 
+from adapters.cli.errors import CliError
 from adapters.cli.settings import Settings
 from adapters.controller.process import run_controller
 from adapters.demo import sample
@@ -38,12 +39,17 @@ _START_SECONDS: Final = 20.0
 _RACKS: Final = 4
 
 
+class DemoFailed(CliError):  # noqa: N818 (the name says what happened)
+    """The demo cannot go on; its journal is kept."""
+
+
 class Stage:
     """The running demo: the user's side of the cluster, and the set as the journal knows it."""
 
-    def __init__(self, client: ApiClient, journal: Journal) -> None:
+    def __init__(self, client: ApiClient, journal: Journal, controller: asyncio.Task[int]) -> None:
         self._client = client
         self._journal = journal
+        self._controller = controller
         self._status = Status()
         self._changed = asyncio.Event()
 
@@ -70,16 +76,28 @@ class Stage:
     async def until(
         self, condition: Callable[[SetRow], bool], *, show: Callable[[SetRow], None], seconds_max: float
     ) -> SetRow:
-        """Show each change until the condition holds. Raises ``TimeoutError``."""
-        async with asyncio.timeout(seconds_max):
-            while True:
-                self._changed.clear()
-                row = self._status.row(SET)
-                if row is not None:
-                    show(row)
-                    if condition(row):
-                        return row
-                await self._changed.wait()
+        """Show each change until the condition holds. Raises ``DemoFailed``."""
+        deadline = asyncio.get_running_loop().time() + seconds_max
+        while True:
+            self._changed.clear()
+            row = self._status.row(SET)
+            if row is not None:
+                show(row)
+                if condition(row):
+                    return row
+            await self._next_change(deadline)
+
+    async def _next_change(self, deadline: float) -> None:
+        change = asyncio.ensure_future(self._changed.wait())
+        left = deadline - asyncio.get_running_loop().time()
+        try:
+            await asyncio.wait({change, self._controller}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            change.cancel()
+        if self._controller.done():
+            raise DemoFailed("the controller ended; the last lines of its log are above")
+        if not self._changed.is_set():
+            raise DemoFailed("the cluster did not get there in time")
 
 
 @contextlib.asynccontextmanager
@@ -93,11 +111,11 @@ async def set_up(data_dir: Path) -> AsyncIterator[Stage]:
     async with contextlib.AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(ClusterServer(simulation))
         kubeconfig = cluster.write_kubeconfig(data_dir / "kubeconfig")
-        await stack.enter_async_context(_controller(kubeconfig, data_dir))
+        controller = await stack.enter_async_context(_controller(kubeconfig, data_dir))
         journal = await _journal(data_dir, stack)
         access = await credentials.load(str(kubeconfig))
         client = await stack.enter_async_context(ApiClient(access, component="demo"))
-        stage = Stage(client, journal)
+        stage = Stage(client, journal, controller)
         following = asyncio.create_task(stage.follow())
         try:
             yield stage
@@ -107,7 +125,7 @@ async def set_up(data_dir: Path) -> AsyncIterator[Stage]:
 
 
 @contextlib.asynccontextmanager
-async def _controller(kubeconfig: Path, data_dir: Path) -> AsyncIterator[None]:
+async def _controller(kubeconfig: Path, data_dir: Path) -> AsyncIterator[asyncio.Task[int]]:
     """The controller as ``lws-events run`` composes it; admission happens inside the simulated API server."""
     settings = Settings(
         kubeconfig=kubeconfig,
@@ -121,7 +139,7 @@ async def _controller(kubeconfig: Path, data_dir: Path) -> AsyncIterator[None]:
     stop = asyncio.Event()
     running = asyncio.create_task(run_controller(settings, stop=stop))
     try:
-        yield
+        yield running
     finally:
         stop.set()
         await running

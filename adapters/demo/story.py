@@ -23,8 +23,8 @@ from projections.verify import verify
 _Condition = Callable[[SetRow], bool]
 
 _SECONDS_MAX: Final = 60.0
-_VICTIM_GROUP: Final = f"{sample.NAME}-1"
-_VICTIM: Final = f"{_VICTIM_GROUP}-2"
+_VICTIM_GROUP: Final = "1"
+_VICTIM: Final = f"{sample.NAME}-{_VICTIM_GROUP}-2"
 
 
 def tell(data_dir: Path) -> int:
@@ -63,10 +63,12 @@ async def _show(screen: Console, stage: Stage, condition: _Condition) -> SetRow:
     if not screen.is_terminal:
         progress = _Progress(screen)
         row = await stage.until(condition, show=progress.show, seconds_max=_SECONDS_MAX)
-        screen.print(pod_table(row.pods))
+        screen.print(pod_table(row.pods, nodes=False))
         return row
     with Live(console=screen, refresh_per_second=10) as live:
-        return await stage.until(condition, show=lambda row: live.update(pod_table(row.pods)), seconds_max=_SECONDS_MAX)
+        return await stage.until(
+            condition, show=lambda row: live.update(pod_table(row.pods, nodes=False)), seconds_max=_SECONDS_MAX
+        )
 
 
 class _Progress:
@@ -85,13 +87,15 @@ class _Progress:
 
 
 def _is_complete(row: SetRow) -> bool:
+    """Every pod is ready, and the controller has said so in the set's status."""
     wanted = sample.GROUPS * sample.SIZE
-    return len(row.pods) == wanted and sum(group.ready_pods for group in row.groups) == wanted
+    all_ready = len(row.pods) == wanted and sum(group.ready_pods for group in row.groups) == wanted
+    return all_ready and row.ready == sample.GROUPS and "Available" in row.conditions
 
 
 def _is_recreated(row: SetRow, uids: dict[str, str]) -> bool:
     members = [pod for pod in row.pods if pod.group == _VICTIM_GROUP]
-    return all(pod.uid != uids[pod.name] for pod in members)
+    return bool(members) and all(pod.uid != uids[pod.name] for pod in members)
 
 
 def _explain(screen: Console, data_dir: Path) -> int:

@@ -4,6 +4,7 @@ A revision that is no longer kept is answered with an ``ERROR`` line holding the
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -91,16 +92,20 @@ class Watches:
             if options.bookmarks and not stopped:
                 revision = await self._send_changes(response, selection, revision)
                 await response.write(_bookmark(selection, revision))
+        except ConnectionResetError:
+            stopped = True  # the client went
         except ExpiredError as error:
             await response.write(_line(b"ERROR", msgspec.json.encode(error.status())))
         finally:
             self._wake_ups.discard(wake_up)
             self._faults.watch_closed(drop)
-        if stopped and request.transport is not None:
+        if stopped:
             # A broken connection, not an orderly end: the client must cope with half a stream.
-            request.transport.close()
+            if request.transport is not None:
+                request.transport.close()
             return response
-        await response.write_eof()
+        with contextlib.suppress(ConnectionResetError):  # the client went first
+            await response.write_eof()
         return response
 
     async def _begin(self, response: web.StreamResponse, selection: Selection, options: WatchOptions) -> int:
