@@ -113,24 +113,28 @@ class NatsStream:
         if len(messages) == 1:
             stored = await self._append_one(messages[0], expected)
             return Appended([stored.sequence], int(stored.duplicate))
+        just_stored = 0
         if not atomic and expected is None and len(messages) <= _IN_A_ROW_MAX:
-            appended = await self._append_in_a_row(messages)
-            if appended is not None:
-                return appended
+            acknowledged = await self._append_in_a_row(messages)
+            just_stored = sum(not stored.duplicate for stored in acknowledged)
+            if len(acknowledged) == len(messages):
+                return Appended([stored.sequence for stored in acknowledged], len(messages) - just_stored)
         try:
             stored = await wire.publish_batch(self._connection, messages, expected_last_sequence=expected)
         except wire.DuplicateInBatch:
-            return await self._append_singly(messages, expected)
+            appended = await self._append_singly(messages, expected)
+            return Appended(appended.sequences, appended.duplicates - just_stored)
         return Appended(range(stored.sequence - len(messages) + 1, stored.sequence + 1))
 
-    async def _append_in_a_row(self, messages: Sequence[Message]) -> Appended | None:
+    async def _append_in_a_row(self, messages: Sequence[Message]) -> Sequence[wire.Acknowledgement]:
         """Send all without waiting in between; each is fenced by the id of the one before, so that none overtakes.
 
-        None if that was refused somewhere (an id is known, something came between): the caller begins again.
+        Fewer answers than messages: one was refused (an id is known, something came between) and all after it too, or
+        it cannot be done this way at all; the caller goes on from the beginning.
         """
         ids = [message.message_id for message in messages]
         if None in ids or any(message.expected_subject_sequence is not None for message in messages):
-            return None
+            return []
         answers = await asyncio.gather(
             *(
                 wire.publish(self._connection, message, expected_last_id=before)
@@ -138,15 +142,10 @@ class NatsStream:
             ),
             return_exceptions=True,
         )
-        acknowledgements = [answer for answer in answers if isinstance(answer, wire.Acknowledgement)]
-        if len(acknowledgements) == len(messages):
-            return Appended(
-                [stored.sequence for stored in acknowledgements], sum(a.duplicate for a in acknowledgements)
-            )
         for answer in answers:
             if isinstance(answer, BaseException) and not isinstance(answer, Fenced):
                 raise answer
-        return None
+        return [answer for answer in answers if isinstance(answer, wire.Acknowledgement)]
 
     async def _append_singly(self, messages: Sequence[Message], expected: int | None) -> Appended:
         sequences: list[int] = []
