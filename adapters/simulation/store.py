@@ -29,17 +29,24 @@ HISTORY_MAX: Final = 20_000
 class Record:
     """One version of one object; its JSON is made once, however many watchers read it."""
 
-    __slots__ = ("_encoded", "obj")
+    __slots__ = ("_encoded", "_item", "obj")
 
     def __init__(self, obj: Object) -> None:
         self.obj = obj
         self._encoded: bytes | None = None
+        self._item: bytes | None = None
 
     def encoded(self) -> bytes:
         """The object as JSON."""
         if self._encoded is None:
             self._encoded = msgspec.json.encode(self.obj)
         return self._encoded
+
+    def encoded_item(self) -> bytes:
+        """The object as JSON without ``apiVersion`` and ``kind``: lists of built-in kinds leave them out."""
+        if self._item is None:
+            self._item = msgspec.json.encode({k: v for k, v in self.obj.items() if k not in {"apiVersion", "kind"}})
+        return self._item
 
 
 @dataclass(frozen=True, slots=True)

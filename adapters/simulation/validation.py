@@ -13,7 +13,7 @@ from adapters.simulation.kinds import Kind
 from adapters.simulation.objects import Object
 
 _SUBDOMAIN: Final = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
-_LABEL_1035: Final = re.compile(r"^[a-z]([-a-z0-9]*[a-z0-9])?$")
+_LABEL: Final = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
 _STATEFULSET_MUTABLE: Final = (
     "replicas",
     "ordinals",
@@ -98,11 +98,12 @@ def _refuse(kind: Kind, obj: Object, problems: list[str]) -> None:
 
 def _name(kind: Kind, name: str) -> list[str]:
     if kind is kinds.SERVICES:
-        if _LABEL_1035.match(name) and len(name) <= 63:
+        # Since 1.36 a Service may begin with a digit.
+        if _LABEL.match(name) and len(name) <= 63:
             return []
         return [
-            f'metadata.name: Invalid value: "{name}": a DNS-1035 label must consist of lower case alphanumeric '
-            "characters or '-', start with an alphabetic character, and end with an alphanumeric character"
+            f'metadata.name: Invalid value: "{name}": a lowercase RFC 1123 label must consist of lower case '
+            "alphanumeric characters or '-', and must start and end with an alphanumeric character"
         ]
     if _SUBDOMAIN.match(name) and len(name) <= 253:
         return []
@@ -133,7 +134,28 @@ def _by_kind(kind: Kind, obj: Object) -> list[str]:
         return ["spec.containers: Required value"]
     if kind is kinds.LEADERWORKERSETS:
         return _leaderworkerset(obj)
+    if kind is kinds.EVENTS:
+        return _event(obj)
     return []
+
+
+def _event(obj: Object) -> list[str]:
+    """The rules of ``events.k8s.io`` for new events."""
+    problems = [
+        f"{field}: Required value"
+        for field in ("eventTime", "reportingController", "reportingInstance", "action", "reason")
+        if not obj.get(field)
+    ]
+    limits = {"action": 128, "reason": 128, "reportingInstance": 128, "note": 1024}
+    for field, characters_max in limits.items():
+        if len(obj.get(field) or "") > characters_max:
+            problems.append(f"{field}: Invalid value: can have at most {characters_max} characters")
+    if obj.get("type") not in {"Normal", "Warning"}:
+        problems.append('type: Invalid value: "": has invalid value: must be Normal or Warning')
+    regarding = obj.get("regarding") or {}
+    if regarding.get("namespace") not in {objects.namespace(obj), None, ""}:
+        problems.append("involvedObject.namespace: Invalid value: does not match event.namespace")
+    return problems
 
 
 def _statefulset(obj: Object) -> list[str]:

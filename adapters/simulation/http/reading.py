@@ -74,7 +74,8 @@ class Lists:
         if rest:
             metadata += f',"continue":"{self._remember(revision, rest)}","remainingItemCount":{len(rest)}'
         head = f'{{"kind":"{kind.kind}List","apiVersion":"{kind.api_version}","metadata":{{{metadata}}},"items":['
-        return head.encode() + b",".join(record.encoded() for record in page) + b"]}"
+        items = (record.encoded() if kind.custom else record.encoded_item() for record in page)
+        return head.encode() + b",".join(items) + b"]}"
 
     def forget(self) -> None:
         """Let every half-read listing expire."""

@@ -56,7 +56,8 @@ class DeletionContract(ClusterSuite):
     async def group(self, cluster: Cluster) -> Json:
         """A leader StatefulSet of one, and a worker StatefulSet of two owned by the leader pod; the leader pod."""
         await self.create_set(cluster, "g", replicas=1)
-        leader = (await self.ready_pods(cluster, "g-0"))["g-0"]
+        await self.ready_pods(cluster, "g-0")
+        leader = await cluster.api.get(core("pods", cluster.namespace, "g-0"))
         await self.create_set(cluster, "g-0", replicas=2, start=1, owner=leader)
         await self.ready_pods(cluster, "g-0", "g-0-1", "g-0-2")
         return leader
@@ -104,3 +105,38 @@ class DeletionContract(ClusterSuite):
         after = (await self.ready_pods(cluster, "s-0"))["s-0"]
         assert after["metadata"]["uid"] == before["metadata"]["uid"]
         assert "ownerReferences" not in after["metadata"]
+
+    async def test_the_answer_tells_what_became_of_the_object(self, cluster: Cluster) -> None:
+        await self.create_set(cluster, replicas=1)
+        await self.ready_pods(cluster, "s-0")
+        before = await cluster.api.get(core("pods", cluster.namespace, "s-0"))
+        going = await cluster.api.delete(core("pods", cluster.namespace, "s-0"), propagation="Foreground")
+        assert going is not None
+        assert going["kind"] == "Pod"
+        assert going["metadata"]["finalizers"] == ["foregroundDeletion"]
+        assert going["metadata"]["generation"] == before["metadata"]["generation"] + 1
+        gone = await cluster.api.delete(statefulsets(cluster.namespace, "s"), propagation="Background")
+        assert gone is not None
+        assert (gone["kind"], gone["status"]) == ("Status", "Success")
+
+    async def test_what_names_only_a_dead_owner_is_collected(self, cluster: Cluster) -> None:
+        manifest = self.config()
+        owner = {"apiVersion": "v1", "kind": "Pod", "name": "x", "uid": "0a3f5c9e-0000-4000-8000-000000000000"}
+        manifest["metadata"]["ownerReferences"] = [owner]
+        await cluster.api.create(core("configmaps", cluster.namespace), manifest)
+        await self.gone(cluster, core("configmaps", cluster.namespace, "a"))
+
+    async def test_a_collection_goes_by_selection(self, cluster: Cluster) -> None:
+        path = core("configmaps", cluster.namespace)
+        for name, labels in (("a", {"x": "1"}), ("b", {"x": "2"})):
+            await cluster.api.create(path, {**self.config(), "metadata": {"name": name, "labels": labels}})
+        await cluster.api.call("DELETE", path, params={"labelSelector": "x=1"})
+        assert await cluster.api.find(f"{path}/a") is None
+        assert await cluster.api.find(f"{path}/b") is not None
+
+    async def test_an_eviction_is_a_graceful_deletion(self, cluster: Cluster) -> None:
+        await cluster.api.create(core("pods", cluster.namespace), pod("a"))
+        await self.ready_pods(cluster, "a")
+        eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "a"}}
+        await cluster.api.create(core("pods", cluster.namespace, "a") + "/eviction", eviction)
+        await self.gone(cluster, core("pods", cluster.namespace, "a"))

@@ -110,3 +110,27 @@ class WatchContract(ClusterSuite):
             return 0
 
         assert await answer() == 410
+
+    async def test_items_of_built_in_kinds_do_not_repeat_their_kind(self, cluster: Cluster) -> None:
+        await cluster.api.create(core("configmaps", cluster.namespace), self.config())
+        listed = await cluster.api.get(core("configmaps", cluster.namespace))
+        assert (listed["kind"], listed["apiVersion"]) == ("ConfigMapList", "v1")
+        assert not any({"kind", "apiVersion"} & item.keys() for item in listed["items"])
+
+    async def test_a_watch_may_begin_with_what_exists(self, cluster: Cluster) -> None:
+        path = core("configmaps", cluster.namespace)
+        await cluster.api.create(path, self.config())
+        for params in (
+            {"resourceVersion": "0"},
+            {"resourceVersion": "", "sendInitialEvents": "true", "resourceVersionMatch": "NotOlderThan"},
+        ):
+            version = params.pop("resourceVersion")
+            lines = Lines(cluster.api, path, resource_version=version, allowWatchBookmarks="true", **params)
+            try:
+                await lines.until(("ADDED", "a"))
+                if params:
+                    await lines.until(("ADDED", "a"), ("BOOKMARK", ""))
+                    mark = next(event for event in lines.events if event["type"] == "BOOKMARK")
+                    assert mark["object"]["metadata"]["annotations"] == {"k8s.io/initial-events-end": "true"}
+            finally:
+                await lines.close()

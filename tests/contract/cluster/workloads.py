@@ -136,3 +136,35 @@ class StatefulSetContract(ClusterSuite):
         await eventually(taken_over, what="pods of the new set")
         after = await self.ready_pods(cluster, "s-0", "s-1")
         assert not {i["metadata"]["uid"] for i in before.values()} & {i["metadata"]["uid"] for i in after.values()}
+
+    async def test_orphans_of_the_right_name_and_labels_are_adopted(self, cluster: Cluster) -> None:
+        orphan = await cluster.api.create(core("pods", cluster.namespace), pod("s-0", labels={"app": "s"}))
+        await self.ready_pods(cluster, "s-0")
+        created = await self.create_set(cluster, replicas=1, updateStrategy={"type": "OnDelete"})
+
+        async def adopted() -> bool:
+            owners = (await self.pods(cluster))["s-0"]["metadata"].get("ownerReferences") or [{}]
+            return bool(owners[0].get("uid") == created["metadata"]["uid"])
+
+        await eventually(adopted, what="s-0 to be adopted")
+        assert (await self.pods(cluster))["s-0"]["metadata"]["uid"] == orphan["metadata"]["uid"]
+
+    async def test_min_ready_seconds_delay_availability(self, cluster: Cluster) -> None:
+        await self.create_set(cluster, replicas=1, minReadySeconds=3600)
+        await self.ready_pods(cluster, "s-0")
+        await self.settled_set(cluster, readyReplicas=1, availableReplicas=0)
+
+    async def test_going_back_to_an_old_template_reuses_its_revision(self, cluster: Cluster) -> None:
+        await self.create_set(cluster, replicas=1, image="old")
+        first = (await self.settled_set(cluster, readyReplicas=1))["status"]["updateRevision"]
+        await self.new_image(cluster, "new")
+        await self.settled_set(cluster, readyReplicas=1, updatedReplicas=1)
+        await self.new_image(cluster, "old")
+
+        async def back() -> bool:
+            status = (await cluster.api.get(statefulsets(cluster.namespace, "s")))["status"]
+            return bool(status["updateRevision"] == first == status["currentRevision"])
+
+        await eventually(back, what="the first revision to be current again")
+        revision = await cluster.api.get(grouped("apps/v1", "controllerrevisions", cluster.namespace, first))
+        assert revision["revision"] == 3

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from tests.contract.cluster.port import Cluster, ClusterSuite
-from tests.controlplane.api import ApiError, core, leaderworkersets, statefulsets
-from tests.simulation.manifests import statefulset
+from tests.controlplane.api import ApiError, core, grouped, leaderworkersets, statefulsets
+from tests.simulation.manifests import pod, statefulset
 
 GROUP = "example.com/group"
 
@@ -134,3 +134,52 @@ class WritingContract(ClusterSuite):
         assert [c["name"] for c in back["spec"]["template"]["spec"]["containers"]] == ["main"]
         assert "annotations" not in back["metadata"]
         assert back["metadata"]["generation"] == 2
+
+    async def test_conditions_merge_by_type(self, cluster: Cluster) -> None:
+        await cluster.api.create(core("pods", cluster.namespace), pod("a"))
+        await self.ready_pods(cluster, "a")
+        change = {"status": {"conditions": [{"type": "example.com/Checked", "status": "True"}]}}
+        path = core("pods", cluster.namespace, "a")
+        patched = await cluster.api.call(
+            "PATCH", f"{path}/status", change, content_type="application/strategic-merge-patch+json"
+        )
+        types = [entry["type"] for entry in patched["status"]["conditions"]]
+        assert {"Ready", "PodScheduled", "example.com/Checked"} <= set(types)
+
+    async def test_an_event_has_a_bounded_note(self, cluster: Cluster) -> None:
+        event = {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"name": "set.1"},
+            "eventTime": "2026-01-01T00:00:00.000000Z",
+            "reportingController": "leaderworkerset",
+            "reportingInstance": "leaderworkerset-here",
+            "action": "Create",
+            "reason": "GroupsProgressing",
+            "type": "Normal",
+            "note": "n" * 1024,
+            "regarding": {"kind": "LeaderWorkerSet", "namespace": cluster.namespace, "name": "set"},
+        }
+        path = grouped("events.k8s.io/v1", "events", cluster.namespace)
+        created = await cluster.api.create(path, event)
+        assert created["note"] == event["note"]
+        for wrong in ({"note": "n" * 1025}, {"type": "Other"}, {"action": ""}):
+            with pytest.raises(ApiError) as caught:
+                await cluster.api.create(path, {**event, "metadata": {"name": "set.2"}, **wrong})
+            assert caught.value.code == 422
+
+    async def test_a_headless_service_gets_no_address(self, cluster: Cluster) -> None:
+        manifest = {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "set"},
+            "spec": {"clusterIP": "None", "publishNotReadyAddresses": True, "selector": {"a": "b"}},
+        }
+        created = await cluster.api.create(core("services", cluster.namespace), manifest)
+        assert created["spec"]["clusterIPs"] == ["None"]
+        assert created["spec"]["publishNotReadyAddresses"] is True
+        with pytest.raises(ApiError) as caught:
+            await cluster.api.create(
+                core("services", cluster.namespace), {**manifest, "metadata": {"name": "with.dot"}}
+            )
+        assert caught.value.code == 422
