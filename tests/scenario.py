@@ -72,7 +72,7 @@ class Scenario:
         self.generation += 1
         fact = events.SetObserved(
             uid=self.set_uid,
-            resource_version=self._next(),
+            resource_version=self.next_version(),
             generation=self.generation,
             annotations=self.annotations,
             spec=msgspec.Raw(msgspec.json.encode(self.spec)),
@@ -98,7 +98,7 @@ class Scenario:
             else events.Owner("StatefulSet", group, worker_set.uid if worker_set is not None else f"{group}-sts")
         )
         defaults: dict[str, Any] = {
-            "resource_version": self._next(),
+            "resource_version": self.next_version(),
             "labels": labels,
             "annotations": {names.SIZE: size},
             "owner": owner,
@@ -109,33 +109,36 @@ class Scenario:
         return self.see(subjects.POD, name, events.PodObserved(uid=uid or f"{name}-uid", **(defaults | view)))
 
     def pod_deleted(self, name: str, *, uid: str = "") -> Decision | None:
-        fact = events.PodDeleted(uid=uid or f"{name}-uid", resource_version=self._next())
+        fact = events.PodDeleted(uid=uid or f"{name}-uid", resource_version=self.next_version())
         return self.see(subjects.POD, name, fact)
 
-    def worker_set(self, group: str, *, uid: str = "", leader_uid: str = "", available: int | None = None) -> None:
+    def worker_set(
+        self, group: str, *, uid: str = "", leader_uid: str = "", available: int | None = None, **view: Any
+    ) -> Decision | None:
         """The worker StatefulSet of a group as observed; all workers available unless told."""
         workers = self.spec["leaderWorkerTemplate"]["size"] - 1
         fact = events.StatefulSetObserved(
             uid=uid or f"{group}-sts",
-            resource_version=self._next(),
+            resource_version=self.next_version(),
             generation=1,
             labels={names.SET_NAME: "sample", names.REVISION_KEY: self.state.target_key},
             owner=events.Owner("Pod", group, leader_uid or f"{group}-uid"),
             replicas=workers,
             available_replicas=workers if available is None else available,
+            **view,
         )
-        self.see(subjects.STATEFULSET, group, fact)
+        return self.see(subjects.STATEFULSET, group, fact)
 
-    def worker_set_deleted(self, group: str, *, uid: str = "") -> None:
-        fact = events.StatefulSetDeleted(uid=uid or f"{group}-sts", resource_version=self._next())
-        self.see(subjects.STATEFULSET, group, fact)
+    def worker_set_deleted(self, group: str, *, uid: str = "") -> Decision | None:
+        fact = events.StatefulSetDeleted(uid=uid or f"{group}-sts", resource_version=self.next_version())
+        return self.see(subjects.STATEFULSET, group, fact)
 
-    def leader_set(self, **view: Any) -> None:
+    def leader_set(self, **view: Any) -> Decision | None:
         """The leader StatefulSet as last applied."""
         manifest = msgspec.json.decode(self.issued(commands.ApplyLeaderStatefulSet)[-1].command.manifest)
         defaults: dict[str, Any] = {
             "uid": "leader-set-uid",
-            "resource_version": self._next(),
+            "resource_version": self.next_version(),
             "generation": 1,
             "labels": manifest["metadata"]["labels"],
             "annotations": {names.REPLICAS: manifest["metadata"]["annotations"][names.REPLICAS]},
@@ -144,13 +147,17 @@ class Scenario:
             "partition": 0,
             "status_replicas": manifest["spec"]["replicas"],
         }
-        self.see(subjects.STATEFULSET, "sample", events.StatefulSetObserved(**(defaults | view)))
+        return self.see(subjects.STATEFULSET, "sample", events.StatefulSetObserved(**(defaults | view)))
 
-    def succeed(self, issued: Issued, *, generation: int = 1) -> None:
+    def succeed(
+        self, issued: Issued, *, generation: int = 1, uid: str = "", resource_version: str = ""
+    ) -> Decision | None:
         """The API server carried out a command."""
         about = commands.target(issued.command)
-        fact = events.CommandSucceeded(command_id=issued.id, target=about, generation=generation)
-        self.see(subjects.OUTCOME, about, fact)
+        fact = events.CommandSucceeded(
+            command_id=issued.id, target=about, uid=uid, resource_version=resource_version, generation=generation
+        )
+        return self.see(subjects.OUTCOME, about, fact)
 
     def fail(self, issued: Issued, *, code: int, reason: str, message: str = "") -> Decision | None:
         about = commands.target(issued.command)
@@ -170,7 +177,7 @@ class Scenario:
             if not pending:
                 return
             for issued in pending:
-                self._show_result(issued)
+                self.show_result(issued)
                 self.succeed(issued)
         raise AssertionError(f"commands never end: {self.state.in_flight}")
 
@@ -195,14 +202,15 @@ class Scenario:
             self.worker_set(group, uid=current.uid, leader_uid=f"{group}-uid{incarnation}")
         self.carry_out()
 
-    def _show_result(self, issued: Issued) -> None:
+    def show_result(self, issued: Issued) -> None:
+        """The watch shows what a command made."""
         command = issued.command
         match command:
             case commands.CreateControllerRevision():
                 manifest = msgspec.json.decode(command.manifest)
                 fact = events.RevisionObserved(
                     uid=f"{command.name}-uid",
-                    resource_version=self._next(),
+                    resource_version=self.next_version(),
                     key=manifest["metadata"]["labels"][names.REVISION_KEY],
                     number=manifest["revision"],
                     owner=events.Owner("LeaderWorkerSet", "sample", self.set_uid),
@@ -215,9 +223,14 @@ class Scenario:
                 uid = f"{command.name}-sts-of-{command.owner_uid}"
                 self.worker_set(command.name, uid=uid, leader_uid=command.owner_uid, available=0)
             case commands.CreateService():
-                owner = events.Owner("Pod", command.name, command.owner_uid)
+                manifest = msgspec.json.decode(command.manifest)
+                owner = manifest["metadata"]["ownerReferences"][0]
                 fact_ = events.ServiceObserved(
-                    uid=f"{command.name}-svc", resource_version=self._next(), owner=owner, headless=True
+                    uid=f"{command.name}-svc-of-{command.owner_uid}",
+                    resource_version=self.next_version(),
+                    owner=events.Owner(owner["kind"], owner["name"], owner["uid"]),
+                    headless=True,
+                    selector=manifest["spec"]["selector"],
                 )
                 self.see(subjects.SERVICE, command.name, fact_)
             case _:
@@ -236,7 +249,8 @@ class Scenario:
         self.decisions.append(stepped[1])
         return stepped[1]
 
-    def _next(self) -> str:
+    def next_version(self) -> str:
+        """The next resourceVersion of the cluster."""
         self.version += 1
         return str(self.version)
 

@@ -70,7 +70,7 @@ def read_spec(raw: bytes, annotations: dict[str, str]) -> SetSpec:
     spec = _DECODER.decode(raw)
     template = spec.leader_worker_template
     rollout = spec.rollout_strategy.rolling_update_configuration if spec.rollout_strategy else None
-    policy = template.restart_policy or RECREATE_ON_RESTART
+    policy = RECREATE_ON_RESTART if template.restart_policy is None else template.restart_policy
     after_start = policy == RECREATE_AFTER_START or (
         policy == RECREATE_ON_RESTART and names.RECREATE_GROUP_AFTER_START in annotations
     )

@@ -117,29 +117,30 @@ def _conditions(known: list[Condition], chosen: tuple[str, ...], *, generation: 
     excluded = {other for condition in chosen for other in _EXCLUDES[condition]}
     conditions = []
     for condition in known:
-        name = condition.get("type", "")
-        status = "True" if name in chosen else "False" if name in excluded else condition.get("status")
-        moved = status != condition.get("status")
-        conditions.append(
-            condition
-            | {"status": status, "observedGeneration": generation}
-            | ({"lastTransitionTime": now} if moved else {})
-        )
-    present = {condition.get("type") for condition in known}
-    for name in chosen:
-        if name not in present:
-            reason, message = _TEXTS[name]
+        name, status = condition["type"], condition.get("status")
+        if name in chosen and status != "True":
+            conditions.append(_true(name, generation=generation, now=now))
+        elif name in excluded and status == "True":
+            # Reason and message stay those of the True state.
             conditions.append(
-                {
-                    "type": name,
-                    "status": "True",
-                    "reason": reason,
-                    "message": message,
-                    "observedGeneration": generation,
-                    "lastTransitionTime": now,
-                }
+                condition | {"status": "False", "observedGeneration": generation, "lastTransitionTime": now}
             )
-    return conditions
+        else:
+            conditions.append(condition | {"observedGeneration": generation})
+    present = [condition["type"] for condition in known]
+    return conditions + [_true(name, generation=generation, now=now) for name in chosen if name not in present]
+
+
+def _true(name: str, *, generation: int, now: str) -> Condition:
+    reason, message = _TEXTS[name]
+    return {
+        "type": name,
+        "status": "True",
+        "reason": reason,
+        "message": message,
+        "observedGeneration": generation,
+        "lastTransitionTime": now,
+    }
 
 
 def _changed(before: list[Condition], after: list[Condition]) -> list[Condition]:
