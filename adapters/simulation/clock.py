@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Final, Generic, TypeAlias, TypeVar
 
-Action: TypeAlias = Callable[[], None]
+Action: TypeAlias = Callable[[], object]
 Seconds: TypeAlias = tuple[float, float]
 """A range, in seconds, from which a delay is drawn."""
 

@@ -7,6 +7,7 @@ no preemption and no resource accounting but the number of pods per node.
 import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from adapters.simulation import affinity, nodes, objects
@@ -26,6 +27,16 @@ _TAINT = "node(s) had untolerated taint(s)"
 _UNSCHEDULABLE = "node(s) were unschedulable"
 
 
+@dataclass(frozen=True)
+class _NodeView:
+    """What the scheduler needs of a node, read once per change of the node."""
+
+    labels: Mapping[str, str]
+    unschedulable: bool
+    taints: tuple[Mapping[str, Any], ...]
+    pods_max: int
+
+
 class Scheduler:
     """Watches pods and nodes, and remembers what each placed pod means for the next one."""
 
@@ -33,6 +44,7 @@ class Scheduler:
         self._api = api
         self._rng = rng
         self._queue: WorkQueue[Key] = WorkQueue(api.clock, self._schedule, latency=latency)
+        self._nodes: dict[str, _NodeView] = {}
         self._waiting: dict[Key, bool] = {}
         """Unschedulable pods; True for those that another pod's arrival could help."""
         self._placed: defaultdict[str, dict[Key, Object]] = defaultdict(dict)
@@ -42,6 +54,12 @@ class Scheduler:
 
     def _on_change(self, change: Change) -> None:
         if change.kind is NODES:
+            name = objects.name(change.record.obj)
+            self._nodes.pop(name, None)
+            if change.type != "DELETED":
+                self._nodes[name] = _view(change.record.obj)
+            if change.type == "ADDED":
+                self._nodes = dict(sorted(self._nodes.items()))
             self._wake(arrival_only=False)
         elif change.kind is PODS:
             self._on_pod(change)
@@ -101,16 +119,14 @@ class Scheduler:
 
     def _filter(self, pod: Object, terms: Terms) -> tuple[list[str], Counter[str]]:
         """The nodes that will do, and for each reason the number of nodes that it excludes."""
-        all_nodes = self._api.select(NODES)
-        labels = {objects.name(node): objects.labels(node) for node in all_nodes}
-        attracting = self._attracting(terms, labels)
-        repelling = self._repelling_values(pod, labels)
-        repelled = [(term.topology_key, self._values(term, labels)) for term in terms.anti_affinity]
+        attracting = self._attracting(terms)
+        repelling = self._repelling_values(pod)
+        repelled = [(term.topology_key, self._values(term)) for term in terms.anti_affinity]
         fitting: list[str] = []
         refusals: Counter[str] = Counter()
-        for node in all_nodes:
-            reason = self._node_refusal(node, terms)
-            own = objects.labels(node)
+        for name, node in self._nodes.items():
+            reason = self._node_refusal(name, node, terms)
+            own = node.labels
             if reason is None and not _attracted(pod, terms, attracting, own):
                 reason = _AFFINITY
             if reason is None and any(own.get(key) in values for key, values in repelled):
@@ -118,26 +134,21 @@ class Scheduler:
             if reason is None and any(own.get(key) in values for key, values in repelling.items()):
                 reason = _EXISTING
             if reason is None:
-                fitting.append(objects.name(node))
+                fitting.append(name)
             else:
                 refusals[reason] += 1
         return fitting, refusals
 
-    def _node_refusal(self, node: Object, terms: Terms) -> str | None:
-        spec = objects.spec(node)
-        if spec.get("unschedulable"):
+    def _node_refusal(self, name: str, node: _NodeView, terms: Terms) -> str | None:
+        if node.unschedulable:
             return _UNSCHEDULABLE
-        taints = [taint for taint in spec.get("taints") or [] if taint["effect"] in {"NoSchedule", "NoExecute"}]
-        if not nodes.is_ready(node):
-            taints.append({"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"})
-        if any(not any(_tolerates(toleration, taint) for toleration in terms.tolerations) for taint in taints):
+        if any(not any(_tolerates(toleration, taint) for toleration in terms.tolerations) for taint in node.taints):
             return _TAINT
-        if not terms.select_node(objects.labels(node)):
+        if not terms.select_node(node.labels):
             return _SELECTOR
-        pods_max = int(objects.status(node).get("allocatable", {}).get("pods", nodes.PODS_MAX))
-        return _FULL if len(self._placed[objects.name(node)]) >= pods_max else None
+        return _FULL if len(self._placed[name]) >= node.pods_max else None
 
-    def _attracting(self, terms: Terms, labels: dict[str, dict[str, str]]) -> list[set[str]] | None:
+    def _attracting(self, terms: Terms) -> list[set[str]] | None:
         """Per affinity term the topology values where a pod that matches all terms is; ``None`` if no pod does."""
         result: list[set[str]] = [set() for _ in terms.affinity]
         if not terms.affinity:
@@ -146,15 +157,15 @@ class Scheduler:
         for pod in self._candidates(terms.affinity[0]):
             if all(term.matches(pod) for term in terms.affinity):
                 found = True
-                node = labels.get(pod["spec"]["nodeName"], {})
+                node = self._labels_of(pod["spec"]["nodeName"])
                 for values, term in zip(result, terms.affinity, strict=True):
                     if term.topology_key in node:
                         values.add(node[term.topology_key])
         return result if found else None
 
-    def _values(self, term: Term, labels: dict[str, dict[str, str]]) -> set[str]:
+    def _values(self, term: Term) -> set[str]:
         """The topology values where a pod that the term selects is."""
-        at = (labels.get(pod["spec"]["nodeName"], {}) for pod in self._candidates(term) if term.matches(pod))
+        at = (self._labels_of(pod["spec"]["nodeName"]) for pod in self._candidates(term) if term.matches(pod))
         return {node[term.topology_key] for node in at if term.topology_key in node}
 
     def _candidates(self, term: Term) -> list[Object]:
@@ -166,21 +177,38 @@ class Scheduler:
         pods = self._api.store.select(PODS, selector=term.selector)
         return [pod for pod in pods if (objects.namespace(pod), objects.name(pod)) in self._placed_on(pod)]
 
+    def _labels_of(self, node: str) -> Mapping[str, str]:
+        view = self._nodes.get(node)
+        return view.labels if view else {}
+
     def _placed_on(self, pod: Object) -> dict[Key, Object]:
         return self._placed.get(objects.spec(pod).get("nodeName", ""), {})
 
-    def _repelling_values(self, pod: Object, labels: dict[str, dict[str, str]]) -> dict[str, set[str]]:
+    def _repelling_values(self, pod: Object) -> dict[str, set[str]]:
         """Per topology key the values where a placed pod does not want this one."""
         result: defaultdict[str, set[str]] = defaultdict(set)
         for node, terms in self._repelling.values():
             for term in terms:
-                value = labels.get(node, {}).get(term.topology_key)
+                value = self._labels_of(node).get(term.topology_key)
                 if value is not None and value not in result[term.topology_key] and term.matches(pod):
                     result[term.topology_key].add(value)
         return result
 
 
-def _attracted(pod: Object, terms: Terms, attracting: list[set[str]] | None, labels: dict[str, str]) -> bool:
+def _view(node: Object) -> _NodeView:
+    spec = objects.spec(node)
+    taints = [taint for taint in spec.get("taints") or [] if taint["effect"] in {"NoSchedule", "NoExecute"}]
+    if not nodes.is_ready(node):
+        taints.append({"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"})
+    return _NodeView(
+        labels=objects.labels(node),
+        unschedulable=bool(spec.get("unschedulable")),
+        taints=tuple(taints),
+        pods_max=int(objects.status(node).get("allocatable", {}).get("pods", nodes.PODS_MAX)),
+    )
+
+
+def _attracted(pod: Object, terms: Terms, attracting: list[set[str]] | None, labels: Mapping[str, str]) -> bool:
     """Whether affinity allows a node. A pod that matches its own terms may be the first anywhere that has the keys."""
     if any(term.topology_key not in labels for term in terms.affinity):
         return False
@@ -189,7 +217,7 @@ def _attracted(pod: Object, terms: Terms, attracting: list[set[str]] | None, lab
     return all(labels[term.topology_key] in values for term, values in zip(terms.affinity, attracting, strict=True))
 
 
-def _tolerates(toleration: Mapping[str, Any], taint: Object) -> bool:
+def _tolerates(toleration: Mapping[str, Any], taint: Mapping[str, Any]) -> bool:
     if toleration.get("effect") and toleration["effect"] != taint["effect"]:
         return False
     if not toleration.get("key"):
