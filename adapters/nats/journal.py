@@ -27,15 +27,19 @@ async def open_journal(
     return OpenedJournal(_journal(connection, cluster, read_only=False), created)
 
 
-async def open_journal_for_reading(connection: Connection, cluster: str) -> Journal:
-    """The journal of a cluster as it is; appends are refused.
+async def open_journal_for_reading(connection: Connection, cluster: str | None = None) -> Journal:
+    """The journal of a cluster as it is; appends are refused. Without a name: the only one there is.
 
     Raises ``JournalMissing``, which names the clusters that do have a journal there, or as ``open_journal``.
     """
     await require_server(connection)
     present = await clusters(connection)
+    known = ", ".join(present) or "none"
+    if cluster is None:
+        if len(present) != 1:
+            raise JournalMissing(f"say which cluster; clusters with a journal on this server: {known}")
+        cluster = present[0]
     if cluster not in present:
-        known = ", ".join(present) or "none"
         raise JournalMissing(f"no journal of cluster {cluster!r} on this server; clusters with a journal: {known}")
     return _journal(connection, cluster, read_only=True)
 
