@@ -5,16 +5,17 @@
     journal.later(milliseconds=500).pod_deleted("sample-0-1", uid="w1")
     journal.decided(facts=[...], commands=[...])  # about the event before
 
-It decides nothing by itself: a decision is what the test says it is.
+It decides nothing by itself: a decision is what the test says it is, or what ``machine`` decides where one is given.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import Any, Self
 
 import msgspec
 
 from lws_events import names, subjects
-from lws_events.commands import AnyCommand, target
+from lws_events.commands import AnyCommand, CreateControllerRevision, SetTimer, target
 from lws_events.decisions import MACHINE_VERSION, Decision, Issued, LifecycleFact
 from lws_events.events import (
     CommandFailed,
@@ -25,16 +26,20 @@ from lws_events.events import (
     Owner,
     PodDeleted,
     PodObserved,
+    RevisionObserved,
     SetObserved,
     SetStatusObserved,
     SpecChangeRequested,
     StatefulSetObserved,
 )
+from lws_events.fleet import Fleet
 from lws_events.subjects import SetName
 from projections.journal import RecordedDecision, RecordedEvent, Step, pair
 
 CLUSTER = "default"
 SAMPLE = SetName("default", "sample")
+COMMANDS_MAX = 1000
+RECREATE = "RecreateGroupOnPodRestart"
 START_MS = 1_767_225_600_000
 """2026-01-01T00:00:00Z"""
 
@@ -42,13 +47,18 @@ START_MS = 1_767_225_600_000
 class JournalBuilder:
     """A journal of one cluster, mostly about one set. Sequences and resource versions count up by themselves."""
 
-    def __init__(self, set_name: SetName = SAMPLE, *, epoch: str = "e1", begin: bool = True) -> None:
+    def __init__(
+        self, set_name: SetName = SAMPLE, *, epoch: str = "e1", begin: bool = True, machine: Fleet | None = None
+    ) -> None:
         self.set_name = set_name
         self.epoch = epoch
         self.now_ms = START_MS
         self.sequence = 0
         self.events: list[RecordedEvent] = []
         self.decisions: list[RecordedDecision] = []
+        self._machine = machine
+        self._unanswered: list[Issued] = []
+        self._revision_labels: dict[str, str] = {}
         if begin:
             self.epoch_started(epoch)
 
@@ -78,7 +88,10 @@ class JournalBuilder:
     def lws(self, *, uid: str = "lws", generation: int = 1, replicas: int = 1, size: int = 2) -> RecordedEvent:
         """The LeaderWorkerSet itself, with one container in each pod."""
         template = {"spec": {"containers": [{"name": "main", "image": "nginx"}]}}
-        spec = {"replicas": replicas, "leaderWorkerTemplate": {"size": size, "workerTemplate": template}}
+        spec = {
+            "replicas": replicas,
+            "leaderWorkerTemplate": {"size": size, "workerTemplate": template, "restartPolicy": RECREATE},
+        }
         return self.fact(
             subjects.SET,
             self.set_name.name,
@@ -97,7 +110,7 @@ class JournalBuilder:
         fact = PodObserved(
             uid=uid,
             resource_version=view.pop("resource_version", self._version()),
-            labels={names.WORKER_INDEX: "1" if worker else "0"},
+            labels={names.WORKER_INDEX: "1" if worker else "0"} | self._revision_labels,
             annotations={names.SIZE: str(size)},
             **view,
         )
@@ -110,10 +123,17 @@ class JournalBuilder:
     def pod_deleted(self, name: str, *, uid: str, **fact: Any) -> RecordedEvent:
         return self.fact(subjects.POD, name, PodDeleted(uid=uid, resource_version=self._version(), **fact))
 
-    def statefulset(self, name: str, *, uid: str, leader: str = "", **view: Any) -> RecordedEvent:
+    def statefulset(self, name: str, *, uid: str, leader: str = "", leader_uid: str = "", **view: Any) -> RecordedEvent:
         """A leader StatefulSet, or the worker StatefulSet of the pod ``leader``."""
-        owner = Owner("Pod", leader, f"{leader}-uid") if leader else Owner(names.KIND, self.set_name.name, "lws")
-        fact = StatefulSetObserved(uid=uid, resource_version=self._version(), generation=1, owner=owner, **view)
+        owner = Owner("Pod", leader, leader_uid) if leader else Owner(names.KIND, self.set_name.name, "lws")
+        fact = StatefulSetObserved(
+            uid=uid,
+            resource_version=self._version(),
+            generation=1,
+            labels=self._revision_labels,
+            owner=owner,
+            **view,
+        )
         return self.fact(subjects.STATEFULSET, name, fact)
 
     def decided(
@@ -150,6 +170,32 @@ class JournalBuilder:
         fact = CommandFailed(command_id=issued.id, target=target(issued.command), code=code, reason=reason)
         return self.fact(subjects.OUTCOME, issued.id, fact)
 
+    def answer_commands(self) -> Self:
+        """All commands without an outcome succeed, also those that are asked for meanwhile; revisions are observed."""
+        for answered in itertools.count():
+            if not self._unanswered:
+                break
+            assert answered < COMMANDS_MAX, f"commands without end, now {self._unanswered[0]}"
+            issued = self._unanswered.pop(0)
+            done = CommandSucceeded(command_id=issued.id, target=target(issued.command), uid="made", generation=1)
+            self.fact(subjects.OUTCOME, issued.id, done)
+            if isinstance(issued.command, CreateControllerRevision):
+                self._revision(issued.command)
+        return self
+
+    def _revision(self, command: CreateControllerRevision) -> None:
+        manifest = msgspec.json.decode(command.manifest)
+        self._revision_labels = {names.REVISION_KEY: manifest["metadata"]["labels"][names.REVISION_KEY]}
+        fact = RevisionObserved(
+            uid="made",
+            resource_version=self._version(),
+            key=self._revision_labels[names.REVISION_KEY],
+            number=manifest["revision"],
+            owner=Owner(names.KIND, self.set_name.name, "lws"),
+            data=raw(manifest["data"]),
+        )
+        self.fact(subjects.REVISION, command.name, fact)
+
     def _version(self) -> str:
         return str(100 + self.sequence)
 
@@ -157,6 +203,9 @@ class JournalBuilder:
         self.sequence += 1
         event = RecordedEvent(self.sequence, subject, Envelope(at_ms=self.now_ms, fact=fact))
         self.events.append(event)
+        if self._machine is not None and (decided := self._machine.step(*event)) is not None:
+            self.record(decided[1])
+            self._unanswered += [one for one in decided[1].commands if not isinstance(one.command, SetTimer)]
         return event
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from adapters.cli.errors import WrongUsage
-from adapters.cli.options import JournalSource, Output, OutputOption, reads_journal
+from adapters.cli.options import JournalSource, Output, OutputOption, help_text, reads_journal
 
 if TYPE_CHECKING:
     from adapters.cli.reading import JournalReader
@@ -24,7 +24,6 @@ FromArgument = Annotated[
 ]
 
 
-@app.command("export")
 @reads_journal
 def export(source: JournalSource, path: TargetArgument, output: OutputOption = Output.TABLE) -> None:
     """Write the whole journal to one file: a back-up, a bug report, a test.
@@ -45,7 +44,6 @@ def export(source: JournalSource, path: TargetArgument, output: OutputOption = O
     _report("exported", done, path, output)
 
 
-@app.command("import")
 @reads_journal
 def import_(source: JournalSource, path: FromArgument, output: OutputOption = Output.TABLE) -> None:
     """Restore an exported journal into an empty data directory or server, sequence by sequence.
@@ -63,7 +61,6 @@ def import_(source: JournalSource, path: FromArgument, output: OutputOption = Ou
     _report("imported", done, path, output)
 
 
-@app.command("info")
 @reads_journal
 def info(source: JournalSource, output: OutputOption = Output.TABLE) -> None:
     """Show how much the journal holds, since when, and which sets.
@@ -137,3 +134,8 @@ def _report(verb: str, done: "Transferred", path: Path, output: Output) -> None:
         print_json({"file": str(path), "events": done.events, "decisions": done.decisions})
     else:
         console().print(f"{verb} {done.events:,} events and {done.decisions:,} decisions: {path}", markup=False)
+
+
+app.command("export", help=help_text(export))(export)
+app.command("import", help=help_text(import_))(import_)
+app.command("info", help=help_text(info))(info)

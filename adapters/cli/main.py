@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from adapters.cli import crd, demo, journal, replay, run, status, timeline, verify
 from adapters.cli.errors import OK, explain
+from adapters.cli.options import help_text
 
 _HELP: Final = """
 A LeaderWorkerSet controller whose memory is a journal: every group restart, placement and rollout step has a recorded
@@ -85,13 +86,16 @@ def _root(
     pass
 
 
-app.command("run", rich_help_panel="Run")(run.command)
-app.command("demo", rich_help_panel="Run")(demo.command)
-app.command("status", rich_help_panel="Ask the journal")(status.command)
-app.command("timeline", rich_help_panel="Ask the journal")(timeline.command)
-app.command("why", rich_help_panel="Ask the journal")(timeline.why)
-app.command("replay", rich_help_panel="Ask the journal")(replay.command)
-app.command("verify", rich_help_panel="Ask the journal")(verify.command)
+for _panel, _name, _command in (
+    ("Run", "run", run.command),
+    ("Run", "demo", demo.command),
+    ("Ask the journal", "status", status.command),
+    ("Ask the journal", "timeline", timeline.command),
+    ("Ask the journal", "why", timeline.why),
+    ("Ask the journal", "replay", replay.command),
+    ("Ask the journal", "verify", verify.command),
+):
+    app.command(_name, rich_help_panel=_panel, help=help_text(_command))(_command)
 app.add_typer(journal.app, name="journal", rich_help_panel="Keep the journal")
 app.add_typer(crd.app, name="crd", rich_help_panel="Install")
 

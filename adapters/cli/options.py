@@ -71,6 +71,8 @@ _DATA_DIR = typer.Option(
 )
 _FILE = typer.Option(
     "--file",
+    exists=True,
+    dir_okay=False,
     envvar="LWS_EVENTS_FILE",
     help="A file that `journal export` wrote.",
     rich_help_panel=_PANEL,
@@ -125,6 +127,12 @@ def reads_journal(command: Callable[..., None]) -> Callable[..., None]:
     )
     with_source.__annotations__ = {"ctx": typer.Context}
     return with_source
+
+
+def help_text(command: Callable[..., None]) -> str:
+    """The docstring with its paragraphs as one line each, so that they fill any terminal; examples stay as they are."""
+    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
+    return "\n\n".join(one if one.startswith("  ") else one.replace("\n", " ") for one in paragraphs)
 
 
 def default_data_dir() -> Path:

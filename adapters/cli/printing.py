@@ -77,12 +77,19 @@ def entry_json(entry: Entry) -> dict[str, Any]:
     return {"at": timestamp(entry.at_ms)} | msgspec.structs.asdict(entry)
 
 
-def entry_line(entry: Entry) -> Text:
-    """A line of a timeline for people."""
+def entry_lines(entries: Iterable[Entry]) -> Iterator[Text]:
+    """A timeline for people. A cause that the line before has just told is not told again."""
+    told = 0
+    for entry in entries:
+        yield _entry_line(entry, cause_told=entry.sequence == told and entry.who == CONTROLLER)
+        told = entry.sequence
+
+
+def _entry_line(entry: Entry, *, cause_told: bool) -> Text:
     line = Text(f"{timestamp(entry.at_ms)} {'#' + str(entry.sequence):>7}  ")
     line.append(f"{'group ' + entry.group if entry.group else 'set':<10}", style="bold" if entry.group else "")
     line.append(entry.what, style=_STYLES.get(entry.who, ""))
-    if entry.because:
+    if entry.because and not cause_told:
         line.append(f"  ← {entry.because}", style="dim")
     return line
 

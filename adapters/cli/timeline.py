@@ -38,7 +38,7 @@ def command(
       lws-events timeline sample --group 0
       lws-events timeline default/sample -g sample-2 -o json
     """
-    from adapters.cli.printing import console, entry_json, entry_line, print_json_array
+    from adapters.cli.printing import console, entry_json, entry_lines, print_json_array
     from adapters.cli.reading import open_for_reading
     from projections.timeline import timeline
 
@@ -49,8 +49,8 @@ def command(
             print_json_array(entry_json(entry) for entry in entries)
             return
         screen, told = console(), False
-        for entry in entries:
-            screen.print(entry_line(entry))
+        for line in entry_lines(entries):
+            screen.print(line)
             told = True
     if not told and group is not None:
         raise NoSuchThing(f"nothing is recorded about group {group} of {name}", hint=f"lws-events timeline {name}")

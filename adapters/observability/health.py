@@ -6,7 +6,7 @@ asked at each request and must answer at once.
 """
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
 from aiohttp import web
@@ -75,8 +75,8 @@ def _well() -> str:
     return ""
 
 
-def _answering(checks: dict[str, Check]) -> Callable[[web.Request], web.StreamResponse]:
-    async def answer(request: web.Request) -> web.Response:
+def _answering(checks: dict[str, Check]) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    async def answer(request: web.Request) -> web.StreamResponse:
         asked = request.match_info.get("name")
         if asked is not None and asked not in checks:
             return web.Response(status=404, text=f"there is no check {asked}; there are: {', '.join(checks)}\n")
@@ -89,4 +89,4 @@ def _answering(checks: dict[str, Check]) -> Callable[[web.Request], web.StreamRe
             text = "ok"
         return web.Response(status=500 if wrong else 200, text=text)
 
-    return answer  # type: ignore[return-value]  # aiohttp takes coroutine functions
+    return answer

@@ -1,9 +1,12 @@
 """Metrics of one process, with names that dashboards of other controllers know (spec 10.6) and our own.
 
 ``Metrics`` owns a registry of its own: two controllers in one process (tests, the demo) do not share numbers. Nothing
-here is read back by the program. Labels have few distinct values: never a set's or a pod's name.
+here is read back by the program. It is what the engine and the webhook server ask for in their ports
+(``EngineMetrics``, ``RequestMetrics``), and the API client through ``ApiMeter``. Labels have few distinct values: never a name of a set.
 """
 
+import time
+from collections.abc import Callable
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -11,7 +14,10 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from lws_events.commands import SetTimer
 from lws_events.decisions import Decision, GroupRecreationStarted
+from lws_events.events import CommandFailed, CommandSucceeded, Envelope
+from lws_events.subjects import SetName
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -27,12 +33,16 @@ _FAST_SECONDS: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 
 class Metrics:
     """All metrics of one controller or webhook server."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._in_flight: dict[str, tuple[str, float]] = {}
         registry = self.registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         GCCollector(registry=registry)
-        self._events = Counter("lws_events_published", "Facts appended to the journal.", ["kind"], registry=registry)
+        self._events = Counter(
+            "lws_events_events", "Events taken in from the journal, by fact.", ["kind"], registry=registry
+        )
         self._decisions = Counter("lws_events_decisions", "Decisions recorded.", registry=registry)
         self._commands = Counter(
             "lws_events_commands", "Outcomes of commands.", ["command", "outcome"], registry=registry
@@ -50,7 +60,6 @@ class Metrics:
             buckets=_FAST_SECONDS,
             registry=registry,
         )
-        self._lag = Gauge("lws_events_journal_lag", "Events recorded but not folded yet.", registry=registry)
         self._requests = Counter(
             "rest_client_requests", "Requests to the API server.", ["code", "host", "method"], registry=registry
         )
@@ -82,39 +91,31 @@ class Metrics:
             buckets=_FAST_SECONDS,
             registry=registry,
         )
-        self._webhooks_in_flight = Gauge(
-            "controller_runtime_webhook_requests_in_flight", "Admission under way.", ["webhook"], registry=registry
-        )
         for result in _RESULTS:
             self._reconciles.labels(_CONTROLLER, result)
         self._failures: set[str] = set()
 
-    def event_published(self, kind: str) -> None:
-        """A fact was appended; ``kind`` is the fact's name."""
-        self._events.labels(kind).inc()
+    def event_folded(self, envelope: Envelope) -> None:
+        """The engine took an event in. An outcome ends the command that it is about."""
+        fact = envelope.fact
+        self._events.labels(type(fact).__name__).inc()
+        if isinstance(fact, CommandSucceeded | CommandFailed):
+            self._ended(fact.command_id, succeeded=isinstance(fact, CommandSucceeded))
 
-    def decision_recorded(self, decision: Decision) -> None:
-        """A decision was appended: counts it, and the recreations that it begins."""
+    def decided(self, set_name: SetName, decision: Decision) -> None:  # noqa: ARG002 (never a label)
+        """The engine recorded a decision: counts it and the recreations that it begins; its commands begin."""
         self._decisions.inc()
+        now = self._monotonic()
+        for issued in decision.commands:
+            if not isinstance(issued.command, SetTimer):
+                self._in_flight[issued.id] = (type(issued.command).__name__, now)
         for fact in decision.facts:
             if isinstance(fact, GroupRecreationStarted):
                 self._recreations.labels(self._failure(fact.failure)).inc()
 
-    def command_ended(self, command: str, *, outcome: str, seconds: float) -> None:
-        """A command has an outcome: ``succeeded`` or ``failed``. ``command`` is its kind."""
-        self._commands.labels(command, outcome).inc()
-        self._reconciles.labels(_CONTROLLER, "error" if outcome == "failed" else "success").inc()
-        if outcome == "failed":
-            self._reconcile_errors.labels(_CONTROLLER).inc()
-        self._reconcile_seconds.labels(_CONTROLLER).observe(seconds)
-
     def appended(self, stream: str, *, seconds: float) -> None:
         """An append to ``events`` or ``decisions`` was acknowledged."""
         self._append.labels(stream).observe(seconds)
-
-    def lag(self, events: int) -> None:
-        """How many recorded events have not been folded yet."""
-        self._lag.set(events)
 
     def api_request(self, *, method: str, host: str, code: int) -> None:
         """The API server answered; code 0: it did not."""
@@ -128,21 +129,25 @@ class Metrics:
         """A webhook is served: its numbers exist from now on, with 0 (spec 10.6)."""
         for code in _WEBHOOK_CODES:
             self._webhook_requests.labels(path, code)
-        self._webhooks_in_flight.labels(path).set(0)
 
-    def webhook_started(self, path: str) -> None:
-        """An admission request has come in."""
-        self._webhooks_in_flight.labels(path).inc()
-
-    def webhook_ended(self, path: str, *, code: int, seconds: float) -> None:
-        """It was answered. A denial counts as 200, as in the reference."""
-        self._webhooks_in_flight.labels(path).dec()
+    def observe(self, path: str, code: int, seconds: float) -> None:
+        """An admission request was answered. A denial counts as 200, as in the reference."""
         self._webhook_requests.labels(path, str(code)).inc()
         self._webhook_seconds.labels(path).observe(seconds)
 
     def text(self) -> bytes:
         """All of it in the text format of Prometheus."""
         return generate_latest(self.registry)
+
+    def _ended(self, command_id: str, *, succeeded: bool) -> None:
+        """One of before this process began has no known kind and no beginning."""
+        kind, began = self._in_flight.pop(command_id, ("unknown", None))
+        self._commands.labels(kind, "succeeded" if succeeded else "failed").inc()
+        self._reconciles.labels(_CONTROLLER, "success" if succeeded else "error").inc()
+        if not succeeded:
+            self._reconcile_errors.labels(_CONTROLLER).inc()
+        if began is not None:
+            self._reconcile_seconds.labels(_CONTROLLER).observe(self._monotonic() - began)
 
     def _failure(self, failure: str) -> str:
         if failure in self._failures or len(self._failures) < _RECREATION_FAILURES_MAX:

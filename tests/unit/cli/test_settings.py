@@ -1,0 +1,134 @@
+"""Settings of ``run``: flags > environment > file > defaults, and errors that say where."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from adapters.cli import main, run
+from adapters.cli.errors import WrongUsage
+from adapters.cli.settings import Settings, load_settings
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"LWS_EVENTS_{name.upper()}", raising=False)
+
+
+def _file(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+    settings = load_settings(flags={})
+    assert settings.data_dir == Path("/state/lws-events")
+    assert (settings.webhook_port, settings.health_port, settings.cluster) == (9443, 8081, "default")
+    assert settings.leader_elect
+    assert settings.webhooks
+    assert settings.certificates_managed
+    assert settings.certificate_directory is None
+    assert settings.nats_connection() is None
+
+
+def test_flags_beat_the_environment_which_beats_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = _file(tmp_path, "webhook-port: 1001\nhealth_port: 1002\nmetrics-port: 1003\nlog-level: debug\n")
+    monkeypatch.setenv("LWS_EVENTS_WEBHOOK_PORT", "2001")
+    monkeypatch.setenv("LWS_EVENTS_HEALTH_PORT", "2002")
+    settings = load_settings(flags={"webhook_port": 3001}, config=config)
+    ports = (settings.webhook_port, settings.health_port, settings.metrics_port)
+    assert ports == (3001, 2002, 1003)
+    assert settings.log_level == "debug"
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint", "hint"),
+    [
+        ("webhook-prt: 1", "there is no setting 'webhook-prt'", "did you mean 'webhook-port'?"),
+        ("zzz: 1", "there is no setting 'zzz'", "settings are: kubeconfig, "),
+        ("webhook-port: 1\nwebhook_port: 2", "'webhook_port' is set twice", ""),
+        ("webhook-port: many", "webhook-port: many: Input should be a valid integer", ""),
+        ("- a", "must be a mapping", ""),
+        ("a: [", "is not YAML", ""),
+    ],
+)
+def test_a_wrong_file_is_refused(text: str, complaint: str, hint: str, tmp_path: Path) -> None:
+    config = _file(tmp_path, text)
+    with pytest.raises(WrongUsage) as refused:
+        load_settings(flags={}, config=config)
+    assert complaint in str(refused.value)
+    assert str(config) in str(refused.value)
+    assert refused.value.hint.startswith(hint)
+
+
+def test_a_missing_file_is_refused_and_an_empty_one_is_none(tmp_path: Path) -> None:
+    with pytest.raises(WrongUsage, match="cannot be read"):
+        load_settings(flags={}, config=tmp_path / "none.yaml")
+    assert load_settings(flags={}, config=_file(tmp_path, "# nothing\n")).webhook_port == 9443
+
+
+def test_errors_name_the_flag_or_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(WrongUsage, match="--webhook-port 70000: .*65535"):
+        load_settings(flags={"webhook_port": 70_000})
+    monkeypatch.setenv("LWS_EVENTS_LOG_LEVEL", "loud")
+    with pytest.raises(WrongUsage, match="LWS_EVENTS_LOG_LEVEL=loud: .*'debug'"):
+        load_settings(flags={})
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"only_webhooks": True, "webhooks": False},
+        {"nats_tls_cert": Path("c.pem")},
+        {"data_dir": Path("d"), "nats_url": "nats://n"},
+    ],
+)
+def test_contradictions(flags: dict[str, Any]) -> None:
+    with pytest.raises(WrongUsage):
+        load_settings(flags=flags)
+
+
+def test_a_data_dir_flag_beats_a_nats_url_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LWS_EVENTS_NATS_URL", "nats://elsewhere:4222")
+    assert load_settings(flags={}).nats_url == "nats://elsewhere:4222"
+    assert load_settings(flags={"data_dir": Path("here")}).nats_url is None
+
+
+def test_secrets_are_not_shown_but_handed_on() -> None:
+    settings = load_settings(flags={"nats_url": "tls://n:4222", "nats_user": "u", "nats_password": "hush"})
+    assert "hush" not in repr(settings)
+    connection = settings.nats_connection()
+    assert connection is not None
+    assert (connection.url, connection.user, connection.password) == ("tls://n:4222", "u", "hush")
+
+
+@pytest.mark.parametrize(
+    ("flags", "managed", "directory"),
+    [
+        ({}, True, None),
+        ({"webhook_cert_dir": Path("/certs")}, False, Path("/certs")),
+        ({"webhook_cert_dir": Path("/certs"), "manage_certificates": True}, True, Path("/certs")),
+        ({"manage_certificates": False}, False, Path("/tmp/k8s-webhook-server/serving-certs")),
+    ],
+)
+def test_where_certificates_come_from(flags: dict[str, Any], managed: bool, directory: Path | None) -> None:
+    settings = load_settings(flags=flags)
+    assert (settings.certificates_managed, settings.certificate_directory) == (managed, directory)
+
+
+def test_every_setting_is_a_flag_of_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    import inspect
+
+    flags = set(inspect.signature(run.command).parameters) - {"config"}
+    assert flags == set(Settings.model_fields)
+
+
+def test_a_wrong_configuration_ends_run_with_2(tmp_path: Path) -> None:
+    config = _file(tmp_path, "webhook-prt: 1")
+    result = CliRunner().invoke(main.app, ["run", "--config", str(config)])
+    assert result.exit_code == 2
+    assert "did you mean 'webhook-port'?" in result.stderr
