@@ -30,6 +30,14 @@ KINDS: Final = (
 BY_KIND: Final = {kind.kind: kind for kind in KINDS}
 
 
+def of_interest(found: Any) -> bool:
+    """False for a StatefulSet's own revisions: they carry the labels of its template, hence the set's name."""
+    if not isinstance(found, wire.ControllerRevision):
+        return True
+    owner = found.metadata.controller
+    return owner is None or owner.kind == names.KIND
+
+
 def views(found: Any, nodes: NodeLabels) -> list[tuple[str, events.View]]:
     """The views of one object, each with the kind under which it is recorded."""
     match found:

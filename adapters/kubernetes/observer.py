@@ -245,6 +245,8 @@ class Observer:
 
     def _reduced(self, known: Known, found: Any) -> list[tuple[Key, events.View]]:
         reduced: list[tuple[Key, events.View]] = []
+        if not kinds.of_interest(found):
+            return reduced
         for kind, view in kinds.views(found, self._placement.nodes):
             key = key_of(kind, found.metadata)
             if key is None:
@@ -256,7 +258,7 @@ class Observer:
 
     def _removed(self, known: Known, kind: str, found: Any) -> list[Change]:
         key = key_of(kind, found.metadata)
-        if key is None:
+        if key is None or not kinds.of_interest(found):
             return []
         changes = known.remove(key, kinds.deletion(kinds.BY_KIND[kind], found))
         if changes:

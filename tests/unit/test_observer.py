@@ -342,6 +342,23 @@ async def test_an_object_whose_label_names_another_set_moves() -> None:
         assert last.set_name == SetName("ns", "other")
 
 
+async def test_revisions_of_statefulsets_are_not_those_of_the_set() -> None:
+    owner = {"kind": "StatefulSet", "name": "set", "uid": "s", "controller": True}
+    theirs = obj("set-5f7b", 10, metadata={"ownerReferences": [owner]})
+    async with world() as w:
+        w.revisions.items = [theirs, obj("set-a-1", 11)]
+        async with w.observing():
+            w.revisions.push(deleted({**theirs, "metadata": {**theirs["metadata"], "resourceVersion": "101"}}))
+            w.pods.push(added(pod("0", 102)))
+            w.revisions.push(deleted(obj("set-a-1", 103)))
+            await w.recorded(3)
+            assert sorted(w.shown()) == [
+                "set-0 PodObserved@102",
+                "set-a-1 RevisionDeleted@103",
+                "set-a-1 RevisionObserved@11",
+            ]
+
+
 async def test_one_namespace_only() -> None:
     async with world() as w:
         for name in ("sets", "statefulsets", "revisions", "pods", "services"):
