@@ -15,6 +15,7 @@ from adapters.simulation.clock import Clock
 from adapters.simulation.deletion import Propagation
 from adapters.simulation.errors import (
     BadRequestError,
+    ConflictError,
     InvalidError,
     NotFoundError,
 )
@@ -163,6 +164,9 @@ class Api:
         if old is None:
             if subresource:
                 raise NotFoundError(f'{kind.qualified} "{name}" not found', details=details(kind, name))
+            if metadata.get("uid"):
+                asked = f"the provided object specified uid {metadata['uid']}, and no existing object was found"
+                raise ConflictError(f"uid mismatch: {asked}", details=details(kind, name))
             fields = frozenset(managed_fields.fields_of(copy))
             obj = self._writing.admitted(kind, self._writing.new(kind, copy, namespace=namespace), None, user=user)
             dumped = managed_fields.dump({owner: fields}, previous=None, now=self.clock.timestamp())
