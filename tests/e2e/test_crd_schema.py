@@ -19,7 +19,7 @@ NAMESPACE = "default"
 VECTORS: list[Json] = load("crd_schema")
 
 
-async def _post(api: Api, vector: Json) -> tuple[int, Json, list[str]]:
+async def post_vector(api: Api, vector: Json) -> tuple[int, Json, list[str]]:
     """Create the vector's object; code, answer, warning texts."""
     body = vector["raw"] if "raw" in vector else json.dumps(vector["manifest"])
     params = {"fieldValidation": vector["fieldValidation"]} if "fieldValidation" in vector else None
@@ -35,7 +35,7 @@ def _causes(answer: Json) -> list[str]:
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[v["name"] for v in VECTORS])
 async def test_the_bare_api_server_answers_as_recorded(vector: Json, api: Api) -> None:
-    code, answer, warnings = await _post(api, vector)
+    code, answer, warnings = await post_vector(api, vector)
 
     assert code == vector["code"], answer
     assert sorted(warnings) == sorted(vector.get("warnings", []))
