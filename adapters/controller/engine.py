@@ -32,8 +32,8 @@ _FOLD_AT_ONCE: Final = 256
 class Executor(Protocol):
     """Where commands go. ``submit`` returns at once; the outcome comes back as an event."""
 
-    def submit(self, set_name: SetName, issued: Issued) -> None:
-        """Carry out a command, now or when its turn comes."""
+    def submit(self, set_name: SetName, issued: Issued, *, again: bool = False) -> None:
+        """Carry out a command, now or when its turn comes. ``again``: it may have been carried out before a crash."""
 
 
 class EngineMetrics(Protocol):
@@ -142,7 +142,7 @@ class Engine:
         for name in sorted(self.fleet.aggregates):
             state = self.fleet.aggregates[name]
             for issued in state.in_flight.values():
-                self._executor.submit(name, issued)
+                self._executor.submit(name, issued, again=True)
                 unfinished += 1
             for timer, fire_at_ms in state.timers.items():
                 command = SetTimer(timer=timer, fire_at_ms=fire_at_ms)

@@ -92,6 +92,7 @@ class Executor:
         self._settings = settings or ExecutorSettings()
         self._slots = asyncio.Semaphore(self._settings.concurrency)
         self._unfinished: set[str] = set()
+        self._again: set[str] = set()
         self._draining = False
         self._lanes: Lanes[_Lane, Issued] = Lanes(
             self._carry_out,
@@ -99,11 +100,16 @@ class Executor:
             overtakable=lambda issued: isinstance(issued.command, UpdateSetStatus),
         )
 
-    def submit(self, set_name: SetName, issued: Issued) -> None:
-        """Carry out a command, now or when its turn comes. One that is under way already is not taken twice."""
+    def submit(self, set_name: SetName, issued: Issued, *, again: bool = False) -> None:
+        """Carry out a command, now or when its turn comes. One that is under way already is not taken twice.
+
+        ``again``: it may have been carried out before a crash.
+        """
         if self._draining or issued.id in self._unfinished:
             return  # while draining: it has no outcome, so it is submitted again after the next start
         self._unfinished.add(issued.id)
+        if again:
+            self._again.add(issued.id)
         self._lanes.put(_Lane(set_name, commands.target(issued.command)), issued)
 
     async def run(self) -> None:
@@ -125,7 +131,7 @@ class Executor:
     async def _carry_out(self, lane: _Lane, issued: Issued) -> None:
         if isinstance(issued.command, SetTimer):
             await self._schedule(lane.set_name, issued.command)
-            self._unfinished.discard(issued.id)
+            self._forget(issued)
             return
 
         async def attempt(number: int) -> Written:
@@ -133,7 +139,8 @@ class Executor:
                 raise _OvertakenError
             if number == 1:
                 self._on_sent(issued)
-            return await self._writes.carry_out(lane.set_name, issued.id, issued.command)
+            again = number > 1 or issued.id in self._again
+            return await self._writes.carry_out(lane.set_name, issued.id, issued.command, again=again)
 
         try:
             written = await self._persist(attempt)
@@ -155,6 +162,10 @@ class Executor:
         )
         observed = self._observe(written.kind, written.body, set_name=lane.set_name) if written.kind else []
         await self._report(lane, issued, outcome, before=observed)
+
+    def _forget(self, issued: Issued) -> None:
+        self._unfinished.discard(issued.id)
+        self._again.discard(issued.id)
 
     async def _persist(self, attempt: Callable[[int], Awaitable[T]]) -> T:
         """Try until it is answered for good. Raises the last error where trouble does not pass in time."""
@@ -202,7 +213,7 @@ class Executor:
             # Only a writer that was closed says so: the process is ending, and the next one carries the command out.
             _log.warning("an outcome was not stored", set=str(lane.set_name), command=issued.id, error=str(error))
         finally:
-            self._unfinished.discard(issued.id)
+            self._forget(issued)
 
     async def _schedule(self, set_name: SetName, command: SetTimer) -> None:
         subject = subjects.event_subject(self._cluster, set_name, subjects.TIMER, command.timer)

@@ -63,8 +63,13 @@ class Writes:
         self._instance = instance
         self._clock = clock
 
-    async def carry_out(self, set_name: SetName, command_id: str, command: AnyCommand) -> Written:
-        """One attempt. Raises ``ApiError`` (code 0: a precondition did not hold), ``ApiUnavailable``."""
+    async def carry_out(
+        self, set_name: SetName, command_id: str, command: AnyCommand, *, again: bool = False
+    ) -> Written:
+        """One attempt. ``again``: an earlier one may have been carried out, its answer was lost.
+
+        Raises ``ApiError`` (code 0: a precondition did not hold), ``ApiUnavailable``.
+        """
         namespace = set_name.namespace
         match command:
             case commands.CreateControllerRevision():
@@ -76,10 +81,7 @@ class Writes:
             case commands.CreateService():
                 return await self._create_service(namespace, command)
             case commands.DeleteLeaderPod():
-                body = await self._client.delete(
-                    resources.PODS, namespace, command.name, uid=command.uid, propagation="Foreground"
-                )
-                return Written(subjects.POD, body)
+                return await self._delete_leader(namespace, command, again=again)
             case commands.DeleteControllerRevision():
                 body = await self._client.delete(
                     resources.CONTROLLER_REVISIONS, namespace, command.name, uid=command.uid
@@ -110,6 +112,18 @@ class Writes:
         except ApiError as error:
             if error.reason != "AlreadyExists":
                 raise
+
+    async def _delete_leader(self, namespace: str, command: commands.DeleteLeaderPod, *, again: bool) -> Written:
+        """A leader that an earlier attempt has deleted is terminating under the same uid: it is not deleted twice."""
+        if again:
+            existing = await self._existing(resources.PODS, namespace, command.name)
+            is_it = existing is not None and existing.meta.uid == command.uid
+            if existing is not None and is_it and existing.meta.deletion_timestamp is not None:
+                return Written(subjects.POD, existing.body)
+        body = await self._client.delete(
+            resources.PODS, namespace, command.name, uid=command.uid, propagation="Foreground"
+        )
+        return Written(subjects.POD, body)
 
     async def _create_revision(self, namespace: str, command: commands.CreateControllerRevision) -> Written:
         wanted = _REVISION.decode(command.manifest)

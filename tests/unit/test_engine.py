@@ -23,7 +23,7 @@ class CollectingExecutor:
         self.submitted: list[Issued] = []
         self._journal = journal
 
-    def submit(self, set_name: SetName, issued: Issued) -> None:
+    def submit(self, set_name: SetName, issued: Issued, *, again: bool = False) -> None:
         self.submitted.append(issued)
 
     @property
