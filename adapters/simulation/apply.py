@@ -26,11 +26,12 @@ def merged(live: Object, config: Object, *, manager: Manager, force: bool) -> tu
     kept: set[Path] = set().union(*others.values()) if others else set()
     removed = managers.get(manager, frozenset()) - wanted.keys() - kept
     result = _merge(live, config, "")
-    # Items of lists go whole, before their fields, unless another manager owns something inside.
-    held = {other[: end + 1] for other in kept for end, part in enumerate(other) if part.startswith("k:")}
+    # Items of lists go whole, before their fields; what somebody still owns something inside of stays.
+    held = {path[:end] for path in (*kept, *wanted) for end in range(1, len(path))}
     for path in sorted(removed - held, key=len):
         result = _remove(result, path, "")
-    return result, {**others, manager: frozenset(wanted)}
+    # Again, for what is applied as empty and has become so only now.
+    return _merge(result, config, ""), {**others, manager: frozenset(wanted)}
 
 
 def _without_conflicts(managers: Managers, *, manager: Manager, live: Fields, wanted: Fields, force: bool) -> Managers:

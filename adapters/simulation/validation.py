@@ -14,6 +14,7 @@ from adapters.simulation.objects import Object
 
 _SUBDOMAIN: Final = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
 _LABEL: Final = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$")
+_LABEL_VALUE: Final = re.compile(r"^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$")
 _STATEFULSET_MUTABLE: Final = (
     "replicas",
     "ordinals",
@@ -44,7 +45,7 @@ def created(kind: Kind, obj: Object) -> None:
     Raises:
         InvalidError: with every violation found, in the form of the API server.
     """
-    problems = _name(kind, objects.name(obj))
+    problems = [*_name(kind, objects.name(obj)), *_labels(obj)]
     problems += _by_kind(kind, obj)
     _refuse(kind, obj, problems)
 
@@ -111,6 +112,19 @@ def _name(kind: Kind, name: str) -> list[str]:
         f'metadata.name: Invalid value: "{name}": a lowercase RFC 1123 subdomain must consist of lower case '
         "alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character"
     ]
+
+
+def _labels(obj: Object) -> list[str]:
+    problems = []
+    for value in objects.labels(obj).values():
+        if len(value) > 63:
+            problems.append(f'metadata.labels: Invalid value: "{value}": must be no more than 63 bytes')
+        elif value and not _LABEL_VALUE.match(value):
+            problems.append(
+                f'metadata.labels: Invalid value: "{value}": a valid label must be an empty string or consist of '
+                "alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character"
+            )
+    return problems
 
 
 def _other_fields(new: Object, old: Object, mutable: tuple[str, ...]) -> bool:

@@ -24,6 +24,7 @@ from tests.simulation.manifests import pod, statefulset
 
 NS = "default"
 TOKEN = "secret"
+NO_POD: objects.Object = {"metadata": {}}
 
 
 @pytest_asyncio.fixture
@@ -146,6 +147,29 @@ async def test_discovery_names_what_is_served(server: ClusterServer) -> None:
             assert response.status == 415
         async with session.post("/api/v1/namespaces/default/pods", data=b"{") as response:
             assert response.status == 400
+
+
+async def test_kubectl_gets_tables_and_enough_openapi(server: ClusterServer) -> None:
+    server.simulation.api.create(kinds.STATEFULSETS, statefulset("s", replicas=1), namespace=NS)
+    await until(lambda: objects.is_true(server.simulation.api.find(kinds.PODS, "s-0", namespace=NS) or NO_POD, "Ready"))
+    server.simulation.kubelets.restart_container("s-0")
+    await until(lambda: objects.is_true(server.simulation.api.get(kinds.PODS, "s-0", namespace=NS), "Ready"))
+    headers = {"Authorization": f"Bearer {TOKEN}", "Accept": "application/json;as=Table;v=v1;g=meta.k8s.io"}
+    async with aiohttp.ClientSession(server.url, headers=headers) as session:
+        async with session.get("/api/v1/namespaces/default/pods") as response:
+            table = await response.json()
+        assert [column["name"] for column in table["columnDefinitions"] if not column["priority"]] == [
+            "Name",
+            "Ready",
+            "Status",
+            "Restarts",
+            "Age",
+        ]
+        assert table["rows"][0]["cells"][:4] == ["s-0", "1/1", "Running", 1]
+        async with session.get("/openapi/v3") as response:
+            path = (await response.json())["paths"]["apis/apps/v1"]["serverRelativeURL"]
+        async with session.get(path) as response:
+            assert "/apis/apps/v1/namespaces/{namespace}/statefulsets/{name}" in (await response.json())["paths"]
 
 
 async def test_a_kubeconfig_is_private_and_points_here(server: ClusterServer, tmp_path: Path) -> None:

@@ -24,6 +24,8 @@ def document(path: str) -> dict[str, Any] | None:
     parts = [part for part in path.split("/") if part]
     if parts == ["version"]:
         return dict(VERSION)
+    if parts[:2] == ["openapi", "v3"]:
+        return _openapi("/".join(parts[2:]))
     if parts == ["api"]:
         return {"kind": "APIVersions", "versions": ["v1"], "serverAddressByClientCIDRs": []}
     if parts == ["apis"]:
@@ -34,6 +36,26 @@ def document(path: str) -> dict[str, Any] | None:
     if parts[:1] in (["api"], ["apis"]):
         return _resources("/".join(parts[1:]))
     return None
+
+
+def _openapi(group_version: str) -> dict[str, Any] | None:
+    """As little of OpenAPI as kubectl needs to see before it leaves validation to the server."""
+    if not group_version:
+        versions = sorted({kind.api_version for kind in ALL if kind.group})
+        served = [*(f"apis/{version}" for version in versions), "api/v1"]
+        return {"paths": {path: {"serverRelativeURL": f"/openapi/v3/{path}"} for path in served}}
+    paths = {}
+    for kind in ALL:
+        root = f"apis/{kind.api_version}" if kind.group else f"api/{kind.api_version}"
+        if root == group_version:
+            patch = {
+                "parameters": [{"name": "fieldValidation", "in": "query"}],
+                "x-kubernetes-group-version-kind": {"group": kind.group, "version": kind.version, "kind": kind.kind},
+                "responses": {},
+            }
+            namespaced = "/namespaces/{namespace}" if kind.namespaced else ""
+            paths[f"/{root}{namespaced}/{kind.plural}/{{name}}"] = {"patch": patch}
+    return {"openapi": "3.0.0", "info": {"title": "simulated", "version": "1"}, "paths": paths} if paths else None
 
 
 def _group(group: str) -> dict[str, Any]:

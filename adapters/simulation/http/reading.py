@@ -5,9 +5,12 @@ import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import msgspec
+
 from adapters.simulation import objects, selectors
 from adapters.simulation.errors import BadRequestError, ExpiredError
 from adapters.simulation.http.targets import Target
+from adapters.simulation.kinds import Kind
 from adapters.simulation.objects import Object
 from adapters.simulation.selectors import Selector
 from adapters.simulation.store import Record, Store
@@ -42,6 +45,29 @@ def selection_of(target: Target, query: Mapping[str, str]) -> Selection:
     return Selection(target, selectors.parse(query.get("labelSelector", "")), fields)
 
 
+@dataclass(frozen=True)
+class Page:
+    """Some records of a listing, all of one revision, and how to go on."""
+
+    kind: Kind
+    revision: int
+    records: list[Record]
+    token: str
+    left: int
+
+    def metadata(self) -> Object:
+        """The ``metadata`` of the list object."""
+        revision: Object = {"resourceVersion": str(self.revision)}
+        return {**revision, "continue": self.token, "remainingItemCount": self.left} if self.token else revision
+
+    def encoded(self) -> bytes:
+        """The list object as JSON."""
+        kind = self.kind
+        head = {"kind": f"{kind.kind}List", "apiVersion": kind.api_version, "metadata": self.metadata()}
+        items = (record.encoded() if kind.custom else record.encoded_item() for record in self.records)
+        return msgspec.json.encode(head)[:-1] + b',"items":[' + b",".join(items) + b"]}"
+
+
 class Lists:
     """Answers lists; remembers what is left of those read in pages, so that all pages are of one revision."""
 
@@ -50,8 +76,8 @@ class Lists:
         self._rest: dict[str, tuple[int, list[Record]]] = {}
         self._numbers = itertools.count(1)
 
-    def answer(self, selection: Selection, query: Mapping[str, str]) -> bytes:
-        """The list, or the next page of it, as JSON.
+    def page(self, selection: Selection, query: Mapping[str, str]) -> Page:
+        """The list, or the next page of it.
 
         Raises:
             BadRequestError: ``limit`` is no number.
@@ -69,17 +95,8 @@ class Lists:
             found = self._store.records(kind, namespace=selection.target.namespace, selector=selection.labels)
             revision, records = self._store.revision, [record for record in found if selection.matches(record.obj)]
         size = int(limit) or len(records)
-        page, rest = records[:size], records[size:]
-        metadata = f'"resourceVersion":"{revision}"'
-        if rest:
-            metadata += f',"continue":"{self._remember(revision, rest)}","remainingItemCount":{len(rest)}'
-        head = f'{{"kind":"{kind.kind}List","apiVersion":"{kind.api_version}","metadata":{{{metadata}}},"items":['
-        items = (record.encoded() if kind.custom else record.encoded_item() for record in page)
-        return head.encode() + b",".join(items) + b"]}"
-
-    def forget(self) -> None:
-        """Let every half-read listing expire."""
-        self._rest.clear()
+        rest = records[size:]
+        return Page(kind, revision, records[:size], self._remember(revision, rest) if rest else "", len(rest))
 
     def _remember(self, revision: int, rest: list[Record]) -> str:
         token = base64.urlsafe_b64encode(f"{revision}/{next(self._numbers)}".encode()).decode()

@@ -15,7 +15,7 @@ import yaml
 from aiohttp import web
 
 from adapters.simulation.errors import ApiError, MethodNotAllowedError
-from adapters.simulation.http import changing, discovery
+from adapters.simulation.http import changing, discovery, tables
 from adapters.simulation.http.changing import Change
 from adapters.simulation.http.faults import HttpFaults
 from adapters.simulation.http.reading import Lists, selection_of
@@ -26,6 +26,8 @@ from adapters.simulation.simulation import Simulation
 BODY_BYTES_MAX = 16 * 2**20
 STEPS_PER_TURN = 200
 """Actions run before the event loop gets its turn again, so that a storm does not silence the server."""
+IDLE_SECONDS_MAX = 0.1
+"""Time moves on at least this often, so that faults from within the process happen at the right time."""
 _HEALTH = frozenset({"/readyz", "/livez", "/healthz"})
 
 
@@ -56,6 +58,7 @@ class ClusterServer:
         self._driver: asyncio.Task[None] | None = None
         self._wake_up = asyncio.Event()
         self._began = (0.0, 0.0)
+        self._defect: Exception | None = None
 
     async def __aenter__(self) -> Self:
         app = web.Application(client_max_size=BODY_BYTES_MAX)
@@ -77,11 +80,10 @@ class ClusterServer:
         assert driver is not None, "entered before left"
         assert runner is not None, "entered before left"
         driver.cancel()
-        try:
-            with contextlib.suppress(asyncio.CancelledError):
-                await driver
-        finally:
-            await runner.cleanup()
+        await asyncio.gather(driver, return_exceptions=True)
+        await runner.cleanup()
+        if self._defect is not None:
+            raise self._defect
 
     def write_kubeconfig(self, path: Path) -> Path:
         """Write a kubeconfig for this server; readable by its owner only. Returns the path."""
@@ -115,14 +117,20 @@ class ClusterServer:
             if due is None or due > target:
                 clock.advance_to(target)
                 return
-            clock.step()
+            try:
+                clock.step()
+            except Exception as error:
+                self._defect = error
+                raise
 
     async def _drive(self) -> None:
         while True:
             self._wake_up.clear()
             self.catch_up()
             due = self.simulation.clock.next_at()
-            delay = None if due is None else max(0.0, (due - self.simulation.clock.now) / self.settings.speed)
+            delay = IDLE_SECONDS_MAX
+            if due is not None:
+                delay = min(delay, max(0.0, (due - self.simulation.clock.now) / self.settings.speed))
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(delay):
                     await self._wake_up.wait()
@@ -138,10 +146,9 @@ class ClusterServer:
             return _json(error.status(), status=error.code, headers=headers)
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
-        assert self._driver is not None, "requests come after the start"
-        if self._driver.done():
-            # A defect of the simulation: better a failing request that shows it than a cluster that stands still.
-            self._driver.result()
+        if self._defect is not None:
+            # Better a failing request that shows it than a cluster that stands still.
+            raise self._defect
         if request.path in _HEALTH:
             return web.Response(text="ok")
         if self.settings.token and request.headers.get("Authorization") != f"Bearer {self.settings.token}":
@@ -168,10 +175,17 @@ class ClusterServer:
         query = request.query
         if query.get("watch") in {"true", "1"}:
             return await self._watches.serve(request, selection_of(target, query), options_of(query))
+        as_table = tables.ACCEPT in request.headers.get("Accept", "") and not target.subresource
+        clock = self.simulation.clock
         if not target.name:
-            answer = self._lists.answer(selection_of(target, query), query)
-            return web.Response(body=answer, content_type="application/json")
+            page = self._lists.page(selection_of(target, query), query)
+            if as_table:
+                found = [record.obj for record in page.records]
+                return _json(tables.table(target.kind, found, clock=clock, page=page))
+            return web.Response(body=page.encoded(), content_type="application/json")
         obj = self.simulation.api.get(target.kind, target.name, namespace=target.namespace)
+        if as_table:
+            return _json(tables.table(target.kind, [obj], clock=clock))
         if target.subresource == "scale" and target.kind.scale:
             obj = changing.scale_of(obj)
         return _json(obj)
