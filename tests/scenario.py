@@ -4,7 +4,7 @@ Plays as much of a cluster as a sentence of a test needs: ``carry_out`` answers 
 a group's pods run. Everything goes through ``Fleet.step``, as in the live controller.
 """
 
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -13,6 +13,8 @@ from lws_events.decisions import Decision, Issued
 from lws_events.fleet import Fleet
 from lws_events.machine.state import Aggregate, Group
 from lws_events.subjects import SetName
+
+C = TypeVar("C", bound=commands.Command)
 
 SAMPLE_SPEC: dict[str, Any] = {
     "replicas": 2,
@@ -59,6 +61,10 @@ class Scenario:
     def issued(self, kind: type[commands.Command] = commands.Command) -> list[Issued]:
         """Commands of a kind that were issued so far, in order."""
         return [each for decision in self.decisions for each in decision.commands if isinstance(each.command, kind)]
+
+    def commanded(self, kind: type[C]) -> list[C]:
+        """As ``issued``, the bare commands."""
+        return [each.command for each in self.issued(kind) if isinstance(each.command, kind)]
 
     def facts(self, kind: type) -> list[Any]:
         return [fact for decision in self.decisions for fact in decision.facts if isinstance(fact, kind)]
@@ -135,7 +141,7 @@ class Scenario:
 
     def leader_set(self, **view: Any) -> Decision | None:
         """The leader StatefulSet as last applied."""
-        manifest = msgspec.json.decode(self.issued(commands.ApplyLeaderStatefulSet)[-1].command.manifest)
+        manifest = msgspec.json.decode(self.commanded(commands.ApplyLeaderStatefulSet)[-1].manifest)
         defaults: dict[str, Any] = {
             "uid": "leader-set-uid",
             "resource_version": self.next_version(),

@@ -38,10 +38,12 @@ def leader_is_ready(group: Group) -> bool:
     )
 
 
-def workers_are_ready(view: StatefulSetObserved) -> bool:
-    """All workers are available, of one revision (spec 4.5.1), and the StatefulSet is not on its way out."""
+def workers_are_ready(view: StatefulSetObserved, *, leader_uid: str) -> bool:
+    """All workers are available, of one revision (spec 4.5.1), and the StatefulSet is the leader's and stays."""
     return (
-        view.replicas == view.available_replicas
+        view.owner is not None
+        and view.owner.uid == leader_uid
+        and view.replicas == view.available_replicas
         and view.current_revision == view.update_revision
         and view.deleting_since is None
     )
@@ -49,9 +51,12 @@ def workers_are_ready(view: StatefulSetObserved) -> bool:
 
 def group_is_ready(state: Aggregate, group: Group) -> bool:
     """Leader and workers are ready."""
-    if not leader_is_ready(group):
+    leader, worker_set = group.leader, group.worker_set
+    if leader is None or not leader_is_ready(group):
         return False
-    return state.size_of(group) == 1 or (group.worker_set is not None and workers_are_ready(group.worker_set))
+    if state.size_of(group) == 1:
+        return True
+    return worker_set is not None and workers_are_ready(worker_set, leader_uid=leader.view.uid)
 
 
 def _counts(state: Aggregate, group: Group) -> Counts:

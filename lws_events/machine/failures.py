@@ -24,13 +24,14 @@ def is_pending(state: Aggregate, group: Group, *, missing: int = 0) -> bool:
 def note_change(state: Aggregate, group: Group, name: str, pod: PodState, *, before: PodObserved | None) -> None:
     """Note what is newly wrong with a pod that exists."""
     view = pod.view
-    if view.deleting_since is not None:
-        # The leader's own deletion needs no decision: ownership takes the group along (spec D6).
-        if group.leader is not pod and (before is None or before.deleting_since is None):
-            _note(state, group, name, pod, what="deleted")
-    elif view.phase in _ENDED:
-        if before is None or before.phase not in _ENDED:
+    if _is_ending(view):
+        if before is not None and _is_ending(before):
+            return
+        if view.deleting_since is None:
             _note(state, group, name, pod, what=f"{view.phase.lower()}{f' ({view.reason})' if view.reason else ''}")
+        elif pod is not group.leader:
+            # The leader's own deletion needs no decision: ownership takes the group along (spec D6).
+            _note(state, group, name, pod, what="deleted")
     elif view.phase in _COUNTING and view.restarts > pod.restarts_seen:
         _note(state, group, name, pod, what=_restart_words(view), is_restart=True)
         pod.restarts_seen = view.restarts
@@ -41,7 +42,7 @@ def note_gone(state: Aggregate, group: Group, name: str, pod: PodState, *, what:
 
     A leader that is gone needs no decision (spec D6).
     """
-    if name != group.name and pod.view.deleting_since is None and pod.view.phase not in _ENDED:
+    if name != group.name and not _is_ending(pod.view):
         _note(state, group, name, pod, what=what, gone=True)
 
 
@@ -60,6 +61,11 @@ def drop_of_earlier_leaders(group: Group) -> None:
 def forgive_restarts(group: Group) -> None:
     """Let every container restart up to now be without consequence."""
     group.unjudged = {uid: failure for uid, failure in group.unjudged.items() if not failure.is_restart}
+
+
+def _is_ending(view: PodObserved) -> bool:
+    """The pod was asked to go, or has come to an end by itself: one failure, however long it takes to vanish."""
+    return view.deleting_since is not None or view.phase in _ENDED
 
 
 def _restart_words(view: PodObserved) -> str:

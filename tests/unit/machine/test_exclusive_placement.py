@@ -18,12 +18,12 @@ def _scenario(annotations: dict[str, str] = BY_RACK, **spec: object) -> Scenario
 
 
 def _node_selectors(scenario: Scenario) -> list[dict[str, str] | None]:
-    manifests = [msgspec.json.decode(each.command.manifest) for each in scenario.issued(CreateWorkerStatefulSet)]  # type: ignore[attr-defined]
+    manifests = [msgspec.json.decode(each.manifest) for each in scenario.commanded(CreateWorkerStatefulSet)]
     return [manifest["spec"]["template"]["spec"].get("nodeSelector") for manifest in manifests]
 
 
 def _warnings(scenario: Scenario) -> list[str]:
-    return [each.command.note for each in scenario.issued(RecordEvent)]  # type: ignore[attr-defined]
+    return [each.note for each in scenario.commanded(RecordEvent)]
 
 
 def test_workers_wait_for_the_leaders_node_and_then_follow_it() -> None:

@@ -15,12 +15,12 @@ from tests.scenario import Scenario
 
 
 def _leader_set(scenario: Scenario, **view: Any) -> None:
-    defaults = {"uid": "there-before", "resource_version": scenario.next_version(), "generation": 1}
+    defaults: dict[str, Any] = {"uid": "there-before", "resource_version": scenario.next_version(), "generation": 1}
     scenario.see(subjects.STATEFULSET, "sample", events.StatefulSetObserved(**(defaults | view)))
 
 
 def _notes(scenario: Scenario) -> list[str]:
-    return [each.command.note for each in scenario.issued(RecordEvent)]  # type: ignore[attr-defined]
+    return [each.note for each in scenario.commanded(RecordEvent)]
 
 
 def test_d33_a_leader_statefulset_of_another_owner_is_not_touched() -> None:
@@ -39,7 +39,7 @@ def test_d33_a_leader_statefulset_of_nobody_is_adopted() -> None:
     _leader_set(scenario)
     scenario.apply_set()
     scenario.carry_out()
-    command = scenario.issued(ApplyLeaderStatefulSet)[0].command
+    command = scenario.commanded(ApplyLeaderStatefulSet)[0]
     assert isinstance(command, ApplyLeaderStatefulSet)
     assert command.uid == "there-before"
 
@@ -57,14 +57,14 @@ def test_d37_what_an_earlier_set_of_the_name_left_is_waited_for_without_complain
     gone = scenario.next_version()
     scenario.see(subjects.STATEFULSET, "sample", events.StatefulSetDeleted(uid="there-before", resource_version=gone))
     scenario.see(subjects.SERVICE, "sample", events.ServiceDeleted(uid="svc", resource_version=gone))
-    assert [each.command.uid for each in scenario.issued(ApplyLeaderStatefulSet)] == [""]  # type: ignore[attr-defined]
+    assert [each.uid for each in scenario.commanded(ApplyLeaderStatefulSet)] == [""]
     assert len(scenario.issued(CreateService)) == 1
 
 
 def test_d37_a_name_that_an_earlier_sets_revision_holds_is_passed_over() -> None:
     scenario = Scenario()
     scenario.run()
-    (first,) = scenario.issued(CreateControllerRevision)
+    (first,) = scenario.commanded(CreateControllerRevision)
     again = Scenario()
     again.set_uid = "next-set"
     taken = events.RevisionObserved(
@@ -73,12 +73,12 @@ def test_d37_a_name_that_an_earlier_sets_revision_holds_is_passed_over() -> None
         key=scenario.state.target_key,
         number=1,
         owner=events.Owner("LeaderWorkerSet", "sample", "set-uid"),
-        data=scenario.state.revisions[first.command.name].data,  # type: ignore[attr-defined]
+        data=scenario.state.revisions[first.name].data,
     )
-    again.see(subjects.REVISION, first.command.name, taken)  # type: ignore[attr-defined]
+    again.see(subjects.REVISION, first.name, taken)
     again.apply_set()
-    (created,) = again.issued(CreateControllerRevision)
-    assert created.command.name == f"sample-{scenario.state.target_key}-2"  # type: ignore[attr-defined]
+    (created,) = again.commanded(CreateControllerRevision)
+    assert created.name == f"sample-{scenario.state.target_key}-2"
 
 
 def test_a_set_recreated_under_its_name_starts_anew() -> None:

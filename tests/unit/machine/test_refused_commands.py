@@ -26,7 +26,7 @@ def _until_first_apply() -> Scenario:
 
 
 def _delays(scenario: Scenario, timer: str) -> list[int]:
-    found = [each.command for each in scenario.issued(SetTimer)]
+    found = scenario.commanded(SetTimer)
     return [each.fire_at_ms - scenario.at_ms for each in found if isinstance(each, SetTimer) and each.timer == timer]
 
 
@@ -44,7 +44,7 @@ def test_a_refused_apply_is_tried_again_later_and_reported_once() -> None:
         scenario.pod("sample-0")  # no other event is a reason to try before its time
         assert len(scenario.issued(ApplyLeaderStatefulSet)) == attempt
         scenario.fire("retry/statefulset/sample")
-    notes = [each.command.note for each in scenario.issued(RecordEvent)]  # type: ignore[attr-defined]
+    notes = [each.note for each in scenario.commanded(RecordEvent)]
     assert notes == ["Failed to create leader statefulset sample: bad template"]
     # H3: the reference makes one more revision with every retry.
     assert len(scenario.issued(CreateControllerRevision)) == 1
@@ -68,7 +68,7 @@ def test_after_a_success_the_same_error_is_news_and_the_delay_starts_again() -> 
     scenario.apply_set(replicas=3)
     scenario.fail(scenario.issued(ApplyLeaderStatefulSet)[-1], code=500, reason="InternalError")
     assert _delays(scenario, "retry/statefulset/sample")[-1] == delay_ms(1)
-    notes = [each.command.note for each in scenario.issued(RecordEvent)]  # type: ignore[attr-defined]
+    notes = [each.note for each in scenario.commanded(RecordEvent)]
     assert notes == [f"Failed to {verb} leader statefulset sample: InternalError" for verb in ("create", "update")]
 
 
@@ -101,7 +101,7 @@ def test_a_new_leader_does_not_inherit_the_wait_of_the_old_one() -> None:
     scenario.fail(scenario.issued(CreateWorkerStatefulSet)[-1], code=403, reason="Forbidden", message="quota")
     scenario.pod_deleted("sample-0")
     scenario.pod("sample-0", uid="next", ready=False)
-    assert scenario.issued(CreateWorkerStatefulSet)[-1].command.owner_uid == "next"  # type: ignore[attr-defined]
+    assert scenario.commanded(CreateWorkerStatefulSet)[-1].owner_uid == "next"
 
 
 def test_a_refused_service_does_not_hold_up_the_rest() -> None:
@@ -110,7 +110,7 @@ def test_a_refused_service_does_not_hold_up_the_rest() -> None:
     (service,) = scenario.issued(CreateService)
     scenario.fail(service, code=500, reason="InternalError", message="no")
     scenario.carry_out()
-    notes = [each.command.note for each in scenario.issued(RecordEvent)]  # type: ignore[attr-defined]
+    notes = [each.note for each in scenario.commanded(RecordEvent)]
     assert notes == ["Failed to create headless service for error: no"]
     assert scenario.state.status["observedGeneration"] == 1
     scenario.fire("retry/service/sample")
@@ -150,7 +150,7 @@ def test_a_percent_sign_survives_and_a_long_error_is_cut() -> None:
     scenario = _until_first_apply()
     message = "100% " + "ß" * 2000
     scenario.fail(scenario.issued(ApplyLeaderStatefulSet)[-1], code=422, reason="Invalid", message=message)
-    note = scenario.issued(RecordEvent)[-1].command.note  # type: ignore[attr-defined]
+    note = scenario.commanded(RecordEvent)[-1].note
     assert note.startswith("Failed to create leader statefulset sample: 100% ß")
     assert 1020 < len(note.encode()) <= 1024
 

@@ -13,7 +13,7 @@ GOING = "2024-01-01T00:00:00Z"
 
 
 def _applied(scenario: Scenario) -> list[int]:
-    commands = [each.command for each in scenario.issued(ApplyLeaderStatefulSet)]
+    commands = scenario.commanded(ApplyLeaderStatefulSet)
     return [_replicas(each) for each in commands]
 
 
@@ -176,5 +176,5 @@ def test_another_statefulset_in_its_place_gets_what_was_applied_to_the_first() -
     scenario.succeed(applied, uid="leader-set-uid", resource_version=scenario.next_version())
     before = len(scenario.issued(ApplyLeaderStatefulSet))
     scenario.leader_set(uid="orphans-took-its-place")
-    command = scenario.issued(ApplyLeaderStatefulSet)[before].command
-    assert command.uid == "orphans-took-its-place"  # type: ignore[attr-defined]
+    command = scenario.commanded(ApplyLeaderStatefulSet)[before]
+    assert command.uid == "orphans-took-its-place"

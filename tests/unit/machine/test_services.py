@@ -14,7 +14,7 @@ UNIQUE = {"subdomainPolicy": "UniquePerReplica"}
 
 
 def _names(scenario: Scenario) -> list[str]:
-    return [each.command.name for each in scenario.issued(CreateService)]  # type: ignore[attr-defined]
+    return [each.name for each in scenario.commanded(CreateService)]
 
 
 def _service(scenario: Scenario, name: str, **view: Any) -> None:
@@ -31,7 +31,7 @@ def test_every_group_gets_its_own_owned_by_its_leader_and_before_its_workers() -
     scenario = Scenario(networkConfig=UNIQUE)
     scenario.run()
     assert _names(scenario) == ["sample-0", "sample-1"]
-    command = scenario.issued(CreateService)[1].command
+    command = scenario.commanded(CreateService)[1]
     assert isinstance(command, CreateService)
     assert command.owner_uid == "sample-1-uid"
     selector = msgspec.json.decode(command.manifest)["spec"]["selector"]
@@ -89,7 +89,7 @@ def test_d32_the_service_of_an_earlier_leader_is_not_taken_for_the_new_ones() ->
     scenario.pod("sample-0", uid="next")
     assert _names(scenario) == ["sample-0", "sample-1"]
     _gone(scenario, "sample-0", "sample-0-svc-of-sample-0-uid")
-    assert scenario.issued(CreateService)[-1].command.owner_uid == "next"  # type: ignore[attr-defined]
+    assert scenario.commanded(CreateService)[-1].owner_uid == "next"
 
 
 FOREIGN = events.Owner("Application", "other", "x")
@@ -112,7 +112,7 @@ def test_d33_a_service_of_that_name_is_accepted_if_it_does_the_job(view: dict[st
     _service(scenario, "sample", **view)
     scenario.run()
     assert _names(scenario) == []
-    warnings = [each.command.note for each in scenario.issued(RecordEvent)]  # type: ignore[attr-defined]
+    warnings = [each.note for each in scenario.commanded(RecordEvent)]
     text = (
         "Failed to create headless service for error: service sample exists and is not managed by this LeaderWorkerSet"
     )

@@ -182,14 +182,14 @@ def conditions_by_d54(vector: dict[str, Any]) -> tuple[list[dict[str, Any]], boo
         excluded.append("Available")
     after = []
     for condition in prior:
-        status = condition["status"]
-        if condition["type"] in chosen and status != "True":
+        change: dict[str, Any] = {}
+        if condition["type"] in chosen and condition["status"] != "True":
             reason, message = TEXTS[condition["type"]]
-            condition = condition | {"status": "True", "reason": reason, "message": message}
-        elif condition["type"] in excluded and status == "True":
-            condition = condition | {"status": "False"}
-        moved = condition["status"] != status
-        after.append(condition | {"observedGeneration": vector["generation"], "transitionTimeMoved": moved})
+            change = {"status": "True", "reason": reason, "message": message}
+        elif condition["type"] in excluded and condition["status"] == "True":
+            change = {"status": "False"}
+        change |= {"observedGeneration": vector["generation"], "transitionTimeMoved": bool(change)}
+        after.append(condition | change)
     for name in chosen:
         if name not in [condition["type"] for condition in prior]:
             reason, message = TEXTS[name]
