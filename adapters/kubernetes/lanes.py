@@ -71,7 +71,7 @@ class Lanes(Generic[K, J]):
                 await self._run(lane, job)
             else:
                 await self._overtaken(lane, job)
-        del self._waiting[lane]
+        self._waiting.pop(lane, None)  # absent when everything was stopped meanwhile
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

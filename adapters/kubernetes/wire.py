@@ -42,9 +42,9 @@ class Meta(msgspec.Struct, rename="camel"):
 
 
 class Object(msgspec.Struct):
-    """Any object."""
+    """Any object. A Status, which has no metadata of interest, reads as one without a uid."""
 
-    metadata: Meta
+    metadata: Meta = msgspec.field(default_factory=Meta)
 
 
 class LeaderWorkerSet(Object):

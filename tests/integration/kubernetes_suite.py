@@ -225,6 +225,14 @@ class KubernetesAdaptersSuite(ClusterSuite):
             await running.recorded("set-0", events.StatefulSetObserved, replicas=0)
             other = commands.CreateControllerRevision(name="set-a-1", manifest=owned({**body, "data": {}}, owner))
             assert (await running.outcome(other)).reason == "AlreadyExists"
+            stored = await cluster.api.get(grouped("apps/v1", "controllerrevisions", cluster.namespace, "set-a-1"))
+            right = stored["metadata"]["uid"]
+            reasons = [
+                getattr(await running.outcome(commands.DeleteControllerRevision(name="set-a-1", uid=uid)), "reason", "")
+                for uid in ("another", right, right)
+            ]
+            assert reasons == ["Conflict", "", "NotFound"]
+            await running.recorded("set-a-1", events.RevisionDeleted, uid=right)
         posted = await cluster.api.items(grouped("events.k8s.io/v1", "events", cluster.namespace))
         ours = [event for event in posted if event.get("reportingController") == "leaderworkerset"]
         assert [event["note"] for event in ours] == ["a note"] * 3
