@@ -7,7 +7,6 @@ is killed and started again. Deliberately absent: TLS and credentials (the embed
 
 import contextlib
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,6 +18,7 @@ from testcontainers.core.image import DockerImage
 from testcontainers.core.network import Network
 
 from adapters.nats.server_process import find_server
+from tests.controlplane.cluster import free_ports
 
 SERVERS: Final = ("nats-a", "nats-b", "nats-c")
 _CLIENT_PORT: Final = 4222
@@ -43,7 +43,7 @@ class JetStreamCluster:
 
     def __init__(self, image: str, network: Network) -> None:
         """Lay out the containers without starting them."""
-        self._ports = dict(zip(SERVERS, _free_ports(len(SERVERS)), strict=True))
+        self._ports = dict(zip(SERVERS, free_ports(len(SERVERS)), strict=True))
         self._containers = {name: self._container(image, network, name) for name in SERVERS}
 
     @property
@@ -103,12 +103,3 @@ def running_cluster(image: str) -> Iterator[JetStreamCluster]:
             yield cluster
         finally:
             cluster.remove()
-
-
-def _free_ports(count: int) -> list[int]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    try:
-        return [s.getsockname()[1] for s in sockets]
-    finally:
-        for s in sockets:
-            s.close()

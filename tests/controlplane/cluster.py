@@ -149,7 +149,7 @@ class ControlPlane:
         """Write certificates, tokens and kubeconfigs, and lay out the commands."""
         programs = binaries()
         self.directory.mkdir(parents=True, exist_ok=True)
-        client_port, peer_port, secure_port = _free_ports(3)
+        client_port, peer_port, secure_port = free_ports(3)
         self._etcd_url = f"http://127.0.0.1:{client_port}"
         authority = make_authority()
         authority_file = self.directory / "ca.crt"
@@ -263,7 +263,7 @@ class ControlPlane:
         )
 
 
-def _free_ports(count: int) -> list[int]:
+def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on now; held together while asking, so that they differ."""
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     try:
