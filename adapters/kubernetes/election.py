@@ -20,7 +20,7 @@ import structlog
 from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.errors import ApiError, ElectionError, KubernetesError, LeadershipLost
 from adapters.kubernetes.pace import Clock, micro_time
-from adapters.kubernetes.resources import LEASES
+from adapters.kubernetes.resources import EVENTS, LEASES
 
 _log = structlog.get_logger(__name__)
 
@@ -30,6 +30,12 @@ NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/name
 
 _RELEASED_SECONDS: Final = 1
 """``leaseDurationSeconds`` of a Lease that was given back, as client-go writes it; the API refuses 0."""
+
+_REPORTER_CHARACTERS_MAX: Final = 63
+"""The API server wants a qualified name as the reporter."""
+
+_TELL_SECONDS_MAX: Final = 2.0
+"""Less than the time between two renewals, which have to wait for it."""
 
 _RELEASE_SECONDS_MAX: Final = 3.0
 """A stop must not wait long for an API server that is gone."""
@@ -117,6 +123,7 @@ class Election:
             await self._clock.sleep(self._settings.retry_seconds * jitter)
         self.leading = True
         _log.info("leading", identity=self.identity, lease=f"{self.namespace}/{self._name}")
+        await self._tell()
 
     async def keep(self) -> None:
         """Renew for ever. Raises ``LeadershipLost`` as soon as nobody may rely on this candidate leading."""
@@ -151,6 +158,34 @@ class Election:
                 await self._write("PUT", spec, self._seen.metadata.resource_version)
         except (KubernetesError, TimeoutError) as error:
             _log.warning("the lease was not given back", error=str(error))
+
+    async def _tell(self) -> None:
+        """Post the Event that the reference posts on the Lease; that it cannot be posted changes nothing."""
+        now_ms = self._clock.now_ms()
+        identity = self.identity[:_REPORTER_CHARACTERS_MAX]
+        body = {
+            "apiVersion": EVENTS.api_version,
+            "kind": EVENTS.kind,
+            "metadata": {"namespace": self.namespace, "name": f"{self._name}.{now_ms:x}"},
+            "eventTime": micro_time(now_ms),
+            "reportingController": identity,
+            "reportingInstance": identity,
+            "type": "Normal",
+            "reason": "LeaderElection",
+            "action": "LeaderElection",
+            "note": f"{self.identity} became leader",
+            "regarding": {
+                "apiVersion": LEASES.api_version,
+                "kind": LEASES.kind,
+                "namespace": self.namespace,
+                "name": self._name,
+            },
+        }
+        try:
+            async with asyncio.timeout(_TELL_SECONDS_MAX):
+                await self._client.create(EVENTS, self.namespace, msgspec.json.encode(body))
+        except (KubernetesError, TimeoutError) as error:
+            _log.info("the Event about the lease was not posted", error=str(error))
 
     def _seconds_left(self) -> float:
         """Until a Lease that is not renewed may be relied upon no longer."""

@@ -316,6 +316,8 @@ class KubernetesAdaptersSuite(ClusterSuite):
                 Election(client, clock=SystemClock(), namespace=cluster.namespace, identity=name) for name in "ab"
             )
             await asyncio.wait_for(first.acquire(), 10)
+            posted = await cluster.api.items(grouped("events.k8s.io/v1", "events", cluster.namespace))
+            assert [event["note"] for event in posted if event["reason"] == "LeaderElection"] == ["a became leader"]
             acquiring = asyncio.create_task(second.acquire())
             keeping = asyncio.create_task(first.keep())
 
