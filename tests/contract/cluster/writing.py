@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from tests.contract.cluster.port import Cluster, ClusterSuite
-from tests.controlplane.api import ApiError, core, grouped, leaderworkersets, statefulsets
+from tests.controlplane.api import ApiError, Json, core, grouped, leaderworkersets, statefulsets
 from tests.simulation.manifests import pod, statefulset
 
 GROUP = "example.com/group"
@@ -183,3 +183,38 @@ class WritingContract(ClusterSuite):
                 core("services", cluster.namespace), {**manifest, "metadata": {"name": "with.dot"}}
             )
         assert caught.value.code == 422
+
+    async def test_labels_have_bounded_values(self, cluster: Cluster) -> None:
+        path = core("configmaps", cluster.namespace)
+        for value in ("v" * 64, "-v", "a b"):
+            with pytest.raises(ApiError) as caught:
+                await cluster.api.create(path, {**self.config(), "metadata": {"name": "a", "labels": {"x": value}}})
+            assert (caught.value.code, caught.value.status["reason"]) == (422, "Invalid")
+        await cluster.api.create(path, {**self.config(), "metadata": {"name": "a", "labels": {"x": "v" * 63}}})
+
+    async def test_apply_fills_and_empties_a_map(self, cluster: Cluster) -> None:
+        path = statefulsets(cluster.namespace, "s")
+
+        async def applied(resources: Json) -> Json:
+            containers = [{"name": "main", "image": "a", "resources": resources}]
+            config = statefulset("s", replicas=0, pod_spec={"containers": containers})
+            found = await cluster.api.apply(path, config, manager="lws")
+            container: Json = found["spec"]["template"]["spec"]["containers"][0]
+            return container
+
+        limits = {"limits": {"cpu": "1", "memory": "1Gi"}}
+        assert (await applied({}))["resources"] == {}
+        assert (await applied(limits))["resources"] == limits
+        assert (await applied({"limits": {"cpu": "1"}}))["resources"] == {"limits": {"cpu": "1"}}
+        assert (await applied({}))["resources"] == {}
+
+    async def test_an_apply_leaves_what_another_manager_added(self, cluster: Cluster) -> None:
+        path = statefulsets(cluster.namespace, "s")
+        config = statefulset("s", replicas=0)
+        await cluster.api.apply(path, config, manager="lws")
+        added = {"name": "main", "image": config["spec"]["template"]["spec"]["containers"][0]["image"], "tty": True}
+        change = {"spec": {"replicas": 1, "template": {"spec": {"containers": [added]}}}}
+        await cluster.api.merge(path, change)
+        applied = await cluster.api.apply(path, config, manager="lws")
+        assert applied["spec"]["replicas"] == 0, "forced back"
+        assert applied["spec"]["template"]["spec"]["containers"][0]["tty"] is True
