@@ -106,7 +106,7 @@ def _info(reader: "JournalReader") -> dict[str, Any]:
 
 
 async def _import(source: JournalSource, path: Path) -> "Transferred":
-    from adapters.cli.reading import connection_settings
+    from adapters.cli.reading import CONNECT_SECONDS, connection_settings
     from adapters.journal.file_format import read_header
     from adapters.journal.transfer import import_journal
     from adapters.nats.connection import connect
@@ -121,7 +121,7 @@ async def _import(source: JournalSource, path: Path) -> "Transferred":
             settings = (await stack.enter_async_context(EmbeddedServer(source.data_dir))).settings
         else:
             settings = connection_settings(source)
-        connection = await connect(settings, name="lws-events import")
+        connection = await connect(settings, name="lws-events import", timeout=CONNECT_SECONDS)
         stack.push_async_callback(connection.close)
         opened = await open_journal(connection, cluster)
         return await import_journal(path, opened.journal)

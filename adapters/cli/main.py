@@ -48,6 +48,8 @@ class _Commands(TyperGroup):
         """Run a command. Defects keep their traceback."""
         try:
             return super().invoke(ctx)
+        except (typer.Exit, typer.Abort):
+            raise
         except BrokenPipeError:
             # the reader of a pipe (``| head``) has seen enough; Python must not complain again at exit
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

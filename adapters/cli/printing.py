@@ -23,9 +23,15 @@ from projections.timeline import CONTROLLER, USER, Entry
 _STYLES = {CONTROLLER: "cyan", USER: "magenta"}
 
 
+class _Screen(Console):
+    def on_broken_pipe(self) -> None:
+        """Rich would end the process with 1; ``main`` decides what a reader that has seen enough means."""
+        raise BrokenPipeError
+
+
 def console() -> Console:
     """Standard output for people. Made anew for each command, so that it follows a redirection."""
-    return Console(highlight=False, soft_wrap=True)
+    return _Screen(highlight=False, soft_wrap=True)
 
 
 def remark(text: str) -> None:

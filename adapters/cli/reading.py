@@ -7,7 +7,7 @@ what a projection asks for: memory stays bounded.
 import asyncio
 import contextlib
 import heapq
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
@@ -22,6 +22,9 @@ from projections.journal import RecordedDecision, RecordedEvent, Step, pair
 
 if TYPE_CHECKING:
     from adapters.nats.connection import ConnectionSettings
+
+CONNECT_SECONDS = 3.0
+"""A person waits for the answer; a server that takes longer to greet will not be a pleasure to read from."""
 
 _T = TypeVar("_T")
 
@@ -39,6 +42,7 @@ class JournalReader:
     def __init__(self, journal: Journal, runner: asyncio.Runner) -> None:
         self._journal = journal
         self._runner = runner
+        self._open: list[AsyncGenerator[Sequence[Record], None]] = []
         self.cluster = journal.cluster
         self.bounds = Bounds(
             decisions=self.wait(journal.decisions.last_sequence()),
@@ -102,11 +106,22 @@ class JournalReader:
         if last == 0:
             return
         batches = stream.read(to_sequence=last, subject_filter=subject_filter, follow=False)
+        self._open.append(batches)
         try:
             while (batch := self.wait(_next(batches))) is not None:
                 yield from batch
         finally:
-            self.wait(_close(batches))
+            self._close(batches)
+
+    def close(self) -> None:
+        """Close what was not read to its end: a suspended reading would be ended after its event loop."""
+        for batches in list(self._open):
+            self._close(batches)
+
+    def _close(self, batches: AsyncGenerator[Sequence[Record], None]) -> None:
+        if batches in self._open:
+            self._open.remove(batches)
+            self.wait(batches.aclose())
 
 
 @contextlib.contextmanager
@@ -119,7 +134,8 @@ def open_for_reading(source: JournalSource) -> Iterator[JournalReader]:
         stack = contextlib.AsyncExitStack()
         try:
             journal = runner.run(_open(source, stack))
-            yield JournalReader(journal, runner)
+            with contextlib.closing(JournalReader(journal, runner)) as reader:
+                yield reader
         finally:
             runner.run(stack.aclose())
 
@@ -154,19 +170,13 @@ async def _open(source: JournalSource, stack: contextlib.AsyncExitStack) -> Jour
         settings = await stack.enter_async_context(server_for_reading(source.data_dir))
     else:
         settings = connection_settings(source)
-    connection = await connect(settings, name="lws-events tools")
+    connection = await connect(settings, name="lws-events tools", timeout=CONNECT_SECONDS)
     stack.push_async_callback(connection.close)
     return await open_journal_for_reading(connection, source.cluster)
 
 
-async def _next(batches: AsyncIterator[Sequence[Record]]) -> Sequence[Record] | None:
+async def _next(batches: AsyncGenerator[Sequence[Record], None]) -> Sequence[Record] | None:
     return await anext(batches, None)
-
-
-async def _close(batches: AsyncIterator[Sequence[Record]]) -> None:
-    close = getattr(batches, "aclose", None)
-    if close is not None:
-        await close()
 
 
 def _decoded(record: Record, decode: Callable[[bytes], _T], what: str) -> _T:

@@ -2,7 +2,8 @@
 
 ``Metrics`` owns a registry of its own: two controllers in one process (tests, the demo) do not share numbers. Nothing
 here is read back by the program. It is what the engine and the webhook server ask for in their ports
-(``EngineMetrics``, ``RequestMetrics``), and the API client through ``ApiMeter``. Labels have few distinct values: never a name of a set.
+(``EngineMetrics``, ``RequestMetrics``), and the API client through ``ApiMeter``. Labels have few distinct values: never
+a name of a set.
 """
 
 import time

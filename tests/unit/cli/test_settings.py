@@ -72,10 +72,10 @@ def test_a_missing_file_is_refused_and_an_empty_one_is_none(tmp_path: Path) -> N
 
 
 def test_errors_name_the_flag_or_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(WrongUsage, match="--webhook-port 70000: .*65535"):
+    with pytest.raises(WrongUsage, match=r"--webhook-port 70000: .*65535"):
         load_settings(flags={"webhook_port": 70_000})
     monkeypatch.setenv("LWS_EVENTS_LOG_LEVEL", "loud")
-    with pytest.raises(WrongUsage, match="LWS_EVENTS_LOG_LEVEL=loud: .*'debug'"):
+    with pytest.raises(WrongUsage, match=r"LWS_EVENTS_LOG_LEVEL=loud: .*'debug'"):
         load_settings(flags={})
 
 
