@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.live import Live
 
 from adapters.cli.options import JournalSource
-from adapters.cli.printing import chain_lines, console, entry_line, pod_table
+from adapters.cli.printing import chain_lines, console, entry_lines, pod_table
 from adapters.cli.reading import open_for_reading
 from adapters.demo import sample
 from adapters.demo.stage import CLUSTER, SET, Stage, set_up
@@ -103,8 +103,8 @@ def _explain(screen: Console, data_dir: Path) -> int:
     source = JournalSource(data_dir=data_dir, cluster=CLUSTER)
     with open_for_reading(source) as reader:
         screen.print(f"\n[bold]4. The timeline of group {_VICTIM_GROUP}, from the journal[/bold]\n")
-        for entry in timeline(reader.steps_of(SET), SET, group=_VICTIM_GROUP, routine=False):
-            screen.print(entry_line(entry))
+        for line in entry_lines(timeline(reader.steps_of(SET), SET, group=_VICTIM_GROUP, routine=False)):
+            screen.print(line)
         screen.print("\n[bold]5. Why was it recreated?[/bold]\n")
         for recreation in recreations(reader.steps_of(SET), SET):
             for line in chain_lines(recreation):
