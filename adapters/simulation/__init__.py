@@ -9,6 +9,15 @@ no authorization, no custom resource definitions, no volumes, and no network bet
 from adapters.simulation.admission import Admission, AdmissionRequest
 from adapters.simulation.errors import ApiError
 from adapters.simulation.nodes import node, racks
-from adapters.simulation.simulation import Simulation, SimulationSettings
+from adapters.simulation.simulation import NotReachedError, Simulation, SimulationSettings
 
-__all__ = ["Admission", "AdmissionRequest", "ApiError", "Simulation", "SimulationSettings", "node", "racks"]
+__all__ = [
+    "Admission",
+    "AdmissionRequest",
+    "ApiError",
+    "NotReachedError",
+    "Simulation",
+    "SimulationSettings",
+    "node",
+    "racks",
+]

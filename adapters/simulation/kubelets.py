@@ -12,7 +12,7 @@ from adapters.simulation import objects, pod_status
 from adapters.simulation.api import Api
 from adapters.simulation.clock import Seconds
 from adapters.simulation.errors import ApiError
-from adapters.simulation.kinds import NODES, PODS
+from adapters.simulation.kinds import PODS
 from adapters.simulation.objects import Object
 from adapters.simulation.store import Change
 
@@ -42,6 +42,7 @@ class Kubelets:
         self._lost: set[str] = set()
         self._unavailable_images: set[str] = set()
         self._addresses = 0
+        self._host_ips: dict[str, str] = {}
         api.store.subscribe(self._on_change)
 
     # the ordinary life of a pod
@@ -107,10 +108,8 @@ class Kubelets:
         self._api.set_status(PODS, pod)
 
     def _host_ip(self, pod: Object) -> str:
-        names = [objects.name(node) for node in self._api.select(NODES)]
-        node = objects.spec(pod)["nodeName"]
-        index = names.index(node) if node in names else len(names)
-        return f"10.0.{index // 250}.{index % 250 + 1}"
+        number = len(self._host_ips)
+        return self._host_ips.setdefault(objects.spec(pod)["nodeName"], f"10.0.{number // 250}.{number % 250 + 1}")
 
     # faults
 
