@@ -182,18 +182,35 @@ class Outcome:
 
     async def _check(self) -> None:
         plane = self._arena.plane
-        async with asyncio.timeout(RECREATED_SECONDS_MAX):
-            recreated, _ = await workload.wait_until_recreated(
-                plane.api, plane.namespace, before=self._before, groups=GROUPS
-            )
+        await self._wait_until_recreated()
         missed = {group: uids for group, uids in self._watched.leaders.items() if len(uids) != 2}
-        assert recreated == GROUPS, f"{GROUPS - recreated} groups were not recreated: {sorted(missed)}"
         assert not missed, "groups that did not have exactly one new leader"
         assert not self._watched.overlaps
         after = await workload.pod_uids(plane.api, plane.namespace)
         kept = sorted(name for name, uid in after.items() if self._before.get(name) == uid)
         assert not kept, "pods that outlived their group"
         assert await self._arena.leader_deletions() == sorted(workload.leader(group) for group in range(GROUPS))
+
+    async def _wait_until_recreated(self) -> None:
+        plane = self._arena.plane
+
+        async def left_out() -> list[str]:
+            now = await workload.pod_uids(plane.api, plane.namespace)
+            leaders = [workload.leader(group) for group in range(GROUPS)]
+            return [leader for leader in leaders if now.get(leader, "") in ("", self._before[leader])]
+
+        async def recreated() -> bool:
+            return not await left_out() and await workload.is_available(plane.api, plane.namespace, groups=GROUPS)
+
+        try:
+            await eventually(
+                recreated,
+                what="all groups to be recreated",
+                timeout_seconds=RECREATED_SECONDS_MAX,
+                interval_seconds=0.5,
+            )
+        except TimeoutError as error:
+            raise AssertionError(f"not recreated, or not ready again: {await left_out()}") from error
 
 
 async def test_every_group_is_recreated_once(arena: Arena) -> None:
