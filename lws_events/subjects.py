@@ -61,6 +61,8 @@ def encode_token(text: str) -> str:
 
 def decode_token(token: str) -> str:
     """The inverse of ``encode_token``."""
+    if "%" not in token:
+        return token
     if token == "%":
         return ""
     for code, character in (("%20", " "), ("%2A", "*"), ("%3E", ">"), ("%2E", "."), ("%25", "%")):

@@ -13,7 +13,7 @@ class Change(msgspec.Struct, frozen=True):
     NOTHING: ClassVar["Change"]
 
     set_level: bool = False
-    """The set, its leader StatefulSet, shared Service, revisions, status or totals."""
+    """The set, its leader StatefulSet, shared Service, revisions or status, or the sums over its groups."""
     groups: tuple[str, ...] = ()
     """Names of the groups that were touched."""
     all_groups: bool = False

@@ -11,12 +11,14 @@ from lws_events.names import REVISION_KEY
 NONE = Counts()
 
 
-def recount(state: Aggregate, group: Group) -> None:
-    """Bring the totals up to date after a change of one group."""
+def recount(state: Aggregate, group: Group) -> bool:
+    """Bring the totals up to date after a change of one group; says whether they changed."""
     now = _counts(state, group)
-    if now != group.counted:
-        state.totals = state.totals.plus(group.counted, sign=-1).plus(now)
-        group.counted = now
+    if now == group.counted:
+        return False
+    state.totals = state.totals.plus(group.counted, sign=-1).plus(now)
+    group.counted = now
+    return True
 
 
 def recount_all(state: Aggregate) -> None:

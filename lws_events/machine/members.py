@@ -68,8 +68,7 @@ def fold_pod(state: Aggregate, view: PodObserved, *, name: str) -> Change:
     if name == group.name:
         failures.drop_of_earlier_leaders(group)
     failures.note_change(state, group, name, pod, before=known.view if known is not None else None)
-    counting.recount(state, group)
-    return Change(set_level=True, groups=(group.name,))
+    return _touched(state, group)
 
 
 def fold_pod_deleted(state: Aggregate, fact: PodDeleted, *, name: str) -> Change:
@@ -159,9 +158,9 @@ def _forget_attempts(state: Aggregate, group: Group) -> None:
 
 
 def _touched(state: Aggregate, group: Group) -> Change:
-    counting.recount(state, group)
+    recounted = counting.recount(state, group)
     forget_if_empty(state, group)
-    return Change(set_level=True, groups=(group.name,))
+    return Change(set_level=recounted, groups=(group.name,))
 
 
 def _group(state: Aggregate, name: str) -> Group:

@@ -113,25 +113,28 @@ def _choose(state: Aggregate) -> tuple[str, ...]:
 
 def _conditions(known: list[Condition], chosen: tuple[str, ...], *, generation: int, at_ms: int) -> list[Condition]:
     """Set the chosen conditions True and what they exclude False; the time moves with ``status`` only (D54)."""
-    now = datetime.fromtimestamp(at_ms // 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    excluded = {other for condition in chosen for other in _EXCLUDES[condition]}
-    conditions = []
-    for condition in known:
-        name, status = condition["type"], condition.get("status")
-        if name in chosen and status != "True":
-            conditions.append(_true(name, generation=generation, now=now))
-        elif name in excluded and status == "True":
-            # Reason and message stay those of the True state.
-            conditions.append(
-                condition | {"status": "False", "observedGeneration": generation, "lastTransitionTime": now}
-            )
-        else:
-            conditions.append(condition | {"observedGeneration": generation})
     present = [condition["type"] for condition in known]
-    return conditions + [_true(name, generation=generation, now=now) for name in chosen if name not in present]
+    new = [name for name in chosen if name not in present]
+    return [_moved(each, chosen, generation=generation, at_ms=at_ms) for each in known] + [
+        _true(name, generation=generation, at_ms=at_ms) for name in new
+    ]
 
 
-def _true(name: str, *, generation: int, now: str) -> Condition:
+def _moved(condition: Condition, chosen: tuple[str, ...], *, generation: int, at_ms: int) -> Condition:
+    name, status = condition["type"], condition.get("status")
+    if name in chosen:
+        if status != "True":
+            return _true(name, generation=generation, at_ms=at_ms)
+    elif status == "True" and any(name in _EXCLUDES[other] for other in chosen):
+        # Reason and message stay those of the True state.
+        change = {"status": "False", "observedGeneration": generation, "lastTransitionTime": _rfc3339(at_ms)}
+        return condition | change
+    if condition.get("observedGeneration") == generation:
+        return condition
+    return condition | {"observedGeneration": generation}
+
+
+def _true(name: str, *, generation: int, at_ms: int) -> Condition:
     reason, message = _TEXTS[name]
     return {
         "type": name,
@@ -139,8 +142,12 @@ def _true(name: str, *, generation: int, now: str) -> Condition:
         "reason": reason,
         "message": message,
         "observedGeneration": generation,
-        "lastTransitionTime": now,
+        "lastTransitionTime": _rfc3339(at_ms),
     }
+
+
+def _rfc3339(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms // 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _changed(before: list[Condition], after: list[Condition]) -> list[Condition]:
