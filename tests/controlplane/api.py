@@ -21,6 +21,7 @@ _Answer = TypeVar("_Answer")
 MERGE_PATCH: Final = "application/merge-patch+json"
 STRATEGIC_PATCH: Final = "application/strategic-merge-patch+json"
 APPLY_PATCH: Final = "application/apply-patch+yaml"
+TABLE: Final = "application/json;as=Table;g=meta.k8s.io;v=v1"
 
 BUSY_SECONDS_MAX: Final = 10.0
 
@@ -156,6 +157,16 @@ class Api:
     async def get(self, path: str) -> Json:
         """One object. Raises ``ApiError``."""
         return await self.call("GET", path)
+
+    async def table(self, path: str) -> Json:
+        """An object or a collection as the table that kubectl prints. Raises ``ApiError``."""
+        assert self._session is not None, "use the client as an async context manager"
+        async with self._session.get(path, headers={"Accept": TABLE}) as response:
+            answer = await response.read()
+            if response.status >= 400:
+                raise ApiError(response.status, _status(answer), request=f"GET {path} as a table")
+            decoded: Json = msgspec.json.decode(answer)
+            return decoded
 
     async def find(self, path: str) -> Json | None:
         """One object, or ``None`` where there is none."""

@@ -40,7 +40,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def control_plane() -> AsyncIterator[ControlPlane]:
     """A control plane with our CRD, shared by all tests of the session: leave no cluster-wide object behind."""
-    async with ControlPlane() as running:
+    async with ControlPlane(audit=True) as running:
         async with running.api() as client:
             await install_crd(client, crd())
         yield running

@@ -55,16 +55,21 @@ class Child:
         """Whether the program has been started and has not ended."""
         return self._process is not None and self._process.poll() is None
 
-    def stop(self, *, grace_seconds: float = 5) -> None:
-        """Ask the program to end, and kill it if it does not within the grace time."""
+    def stop(self, *, grace_seconds: float = 5) -> int | None:
+        """Ask the program to end, and kill it if it does not within the grace time.
+
+        Returns its exit code; ``None`` where it was not running, or had to be killed.
+        """
         if self._process is None:
-            return
+            return None
         self._process.terminate()
         try:
-            self._process.wait(grace_seconds)
+            code = self._process.wait(grace_seconds)
         except subprocess.TimeoutExpired:
             self.kill()
+            return None
         self._process = None
+        return code
 
     def kill(self) -> None:
         """End the program at once, as a crash would."""

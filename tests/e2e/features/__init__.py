@@ -1,0 +1,1 @@
+"""What users of LeaderWorkerSets rely on, on the real API server with the controller as a process of its own."""
