@@ -15,7 +15,7 @@ from typing import Any, Self
 import msgspec
 
 from lws_events import names, subjects
-from lws_events.commands import AnyCommand, CreateControllerRevision, SetTimer, target
+from lws_events.commands import AnyCommand, CreateControllerRevision, CreateService, SetTimer, target
 from lws_events.decisions import MACHINE_VERSION, Decision, Issued, LifecycleFact
 from lws_events.events import (
     CommandFailed,
@@ -27,6 +27,7 @@ from lws_events.events import (
     PodDeleted,
     PodObserved,
     RevisionObserved,
+    ServiceObserved,
     SetObserved,
     SetStatusObserved,
     SpecChangeRequested,
@@ -66,6 +67,10 @@ class JournalBuilder:
     def steps(self) -> list[Step]:
         """Events with their decisions."""
         return list(pair(self.events, self.decisions))
+
+    @property
+    def _owner(self) -> Owner:
+        return Owner(names.KIND, self.set_name.name, "lws")
 
     def later(self, *, milliseconds: int) -> Self:
         """Let time pass."""
@@ -125,12 +130,13 @@ class JournalBuilder:
 
     def statefulset(self, name: str, *, uid: str, leader: str = "", leader_uid: str = "", **view: Any) -> RecordedEvent:
         """A leader StatefulSet, or the worker StatefulSet of the pod ``leader``."""
-        owner = Owner("Pod", leader, leader_uid) if leader else Owner(names.KIND, self.set_name.name, "lws")
+        owner = Owner("Pod", leader, leader_uid) if leader else self._owner
         fact = StatefulSetObserved(
             uid=uid,
             resource_version=self._version(),
             generation=1,
-            labels=self._revision_labels,
+            labels={names.SET_NAME: self.set_name.name} | self._revision_labels,
+            annotations={names.REPLICAS: str(view.get("replicas", 0))},
             owner=owner,
             **view,
         )
@@ -171,16 +177,23 @@ class JournalBuilder:
         return self.fact(subjects.OUTCOME, issued.id, fact)
 
     def answer_commands(self) -> Self:
-        """All commands without an outcome succeed, also those that are asked for meanwhile; revisions are observed."""
+        """All commands without an outcome succeed, also those that are asked for meanwhile; the small objects that
+        they create are observed.
+        """
         for answered in itertools.count():
             if not self._unanswered:
                 break
             assert answered < COMMANDS_MAX, f"commands without end, now {self._unanswered[0]}"
             issued = self._unanswered.pop(0)
-            done = CommandSucceeded(command_id=issued.id, target=target(issued.command), uid="made", generation=1)
+            done = CommandSucceeded(command_id=issued.id, target=target(issued.command), generation=1)
             self.fact(subjects.OUTCOME, issued.id, done)
             if isinstance(issued.command, CreateControllerRevision):
                 self._revision(issued.command)
+            elif isinstance(issued.command, CreateService):
+                service = ServiceObserved(
+                    uid="service", resource_version=self._version(), owner=self._owner, headless=True
+                )
+                self.fact(subjects.SERVICE, issued.command.name, service)
         return self
 
     def _revision(self, command: CreateControllerRevision) -> None:
@@ -191,7 +204,7 @@ class JournalBuilder:
             resource_version=self._version(),
             key=self._revision_labels[names.REVISION_KEY],
             number=manifest["revision"],
-            owner=Owner(names.KIND, self.set_name.name, "lws"),
+            owner=self._owner,
             data=raw(manifest["data"]),
         )
         self.fact(subjects.REVISION, command.name, fact)

@@ -10,6 +10,7 @@ from typer.testing import CliRunner, Result
 
 from adapters.cli.main import app
 from lws_events.decisions import ConditionChanged
+from lws_events.events import PodDeleted
 from lws_events.subjects import SetName
 from tests.journal_builder import START_MS, JournalBuilder
 from tests.unit.cli.recreated_group import recreated_group, write
@@ -23,6 +24,12 @@ def journal() -> JournalBuilder:
 @pytest.fixture(scope="module")
 def file(journal: JournalBuilder, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(journal, tmp_path_factory.mktemp("journal") / "sample.jsonl.gz")
+
+
+@pytest.fixture(scope="module")
+def failure(journal: JournalBuilder) -> int:
+    """Sequence of the event that ends the first incarnation of the group."""
+    return next(event.sequence for event in journal.events if isinstance(event.envelope.fact, PodDeleted))
 
 
 @pytest.fixture(autouse=True)
@@ -95,9 +102,9 @@ def test_why_gives_the_causal_chain(file: Path) -> None:
     assert text.startswith("Group 0 was recreated in 0.740 s\n")
 
 
-def test_replay_at_a_sequence_and_at_a_time(file: Path) -> None:
+def test_replay_at_a_sequence_and_at_a_time(file: Path, failure: int) -> None:
     assert answer("replay", "sample", "--at", "1", "--file", file)["state"] is None
-    before = answer("replay", "sample", "--at", "12", "--file", file)
+    before = answer("replay", "sample", "--at", str(failure - 1), "--file", file)
     assert "worker-old" in json.dumps(before["state"])
     at_that_time = answer("replay", "sample", "--at", "2026-01-01T00:00:29.999Z", "--file", file)
     assert at_that_time == before
@@ -108,19 +115,19 @@ def test_replay_at_a_sequence_and_at_a_time(file: Path) -> None:
     assert f"after event {now['sequence']}" in table.stderr
 
 
-def test_replay_step_by_step(file: Path, journal: JournalBuilder) -> None:
+def test_replay_step_by_step(file: Path, journal: JournalBuilder, failure: int) -> None:
     steps = answer("replay", "sample", "--step", "--file", file)
     assert [step["event"]["sequence"] for step in steps] == [event.sequence for event in journal.events[1:]]
     decided = [step["decision"]["cause"] for step in steps if step["decision"]]
     assert decided == [recorded.decision.cause for recorded in journal.decisions]
     changed = [change["path"] for step in steps for change in step["changes"]]
     assert "groups.sample-0.lifecycle" in changed
-    text = run("replay", "sample", "--step", "--at", "13", "--file", file).stdout
+    text = run("replay", "sample", "--step", "--at", str(failure), "--file", file).stdout
     assert "decided  group sample-0 is recreated as a whole" in text
     assert "changed  groups.sample-0" in text
 
 
-def test_status_as_kubectl_prints_it(file: Path) -> None:
+def test_status_as_kubectl_prints_it(file: Path, failure: int) -> None:
     lines = run("status", "default/sample", "--file", file).stdout.splitlines()
     assert lines[0].split() == ["NAME", "READY", "DESIRED", "UP-TO-DATE", "AGE", "CONDITIONS"]
     assert [line.split()[:4] for line in lines[-2:]] == [
@@ -129,7 +136,7 @@ def test_status_as_kubectl_prints_it(file: Path) -> None:
     ]
     (row,) = answer("status", "--file", file)
     assert row["name"] == "default/sample"
-    assert len(answer("status", "sample", "--at", "8", "--file", file)["pods"]) == 1
+    assert len(answer("status", "sample", "--at", str(failure), "--file", file)["pods"]) == 1
 
 
 def test_journal_info(file: Path, journal: JournalBuilder) -> None:
@@ -184,12 +191,12 @@ def test_a_damaged_file_is_named_with_its_line(file: Path, tmp_path: Path) -> No
     assert "cut off" in result.stderr
 
 
-def test_a_body_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_a_body_that_cannot_be_read_is_named(tmp_path: Path, failure: int) -> None:
     path = write(recreated_group(), tmp_path / "j.jsonl")
     path.write_text(path.read_text().replace("PodDeleted", "PodVanished"))
     result = run("verify", "--file", path)
     assert result.exit_code == 1
-    assert "event 13 on lws.events.default." in result.stderr
+    assert f"event {failure} on lws.events.default." in result.stderr
 
 
 def test_two_places_contradict_each_other(file: Path, tmp_path: Path) -> None:
