@@ -1,0 +1,155 @@
+"""The command ``python -m tests.bench`` (``make bench``): options, the order of the runs, and the end of everything.
+
+Runs follow each other, never side by side: they would measure each other. Whatever a run has started ends with it, also
+on Ctrl-C and SIGTERM; what is finished by then is still printed and written.
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from rich.console import Console
+
+from adapters.observability.logs import configure_tool_logs
+from tests.bench import cluster_run, floor, journal_run, machine, recorded
+from tests.bench.controllers import OUR_COMMAND, OUR_USER_AGENT, OURS, Controller, ControllerEnded
+from tests.bench.figures import ClusterRun, JournalFigures, Report
+from tests.bench.printing import print_report
+from tests.controlplane.build import BuildError, binaries
+
+_DESCRIPTION: Final = """\
+Measure the controller on a real control plane (etcd, kube-apiserver, kube-controller-manager, kube-scheduler), and its
+journal. For each number of groups: a fresh control plane; a LeaderWorkerSet is created; when it is Available and the
+controller silent, one worker of each group is force-deleted at once; then the same StatefulSets are posted to another
+fresh control plane, without controller and webhooks: the floor. The journal of the largest run is measured last.
+Absolute figures depend on the machine: compare within one report.
+"""
+_EPILOG: Final = """\
+another controller, side by side:
+  --against takes its command line, with these placeholders:
+    {kubeconfig}    file with administrator's rights
+    {webhook_port}  where it must serve its webhooks over HTTPS, on 127.0.0.1, at the usual paths
+    {cert_dir}      folder with tls.crt and tls.key to serve them with; the webhooks are registered for it
+    {health_port}   a free port; if it is used, the run begins when GET /readyz there answers 200
+    {data_dir}      an empty folder
+  Its requests are told apart by --against-user-agent, the beginning of the User-Agent that it sends.
+
+examples:
+  make bench
+  make bench BENCH_ARGS='--groups 100 --json /tmp/bench.json'
+  make bench BENCH_ARGS=--journal-only
+  python -m tests.bench --groups 100 --against 'manager --kubeconfig {kubeconfig} --config lws.yaml'
+"""
+_INTERRUPTED: Final = 130
+
+
+class _Results:
+    """What is finished, so that an interruption loses only what was under way."""
+
+    def __init__(self) -> None:
+        self.runs: list[ClusterRun] = []
+        self.journal: JournalFigures | None = None
+
+
+def main() -> int:
+    """Measure, print, write. 0: all measured; 1: something failed; 130: interrupted."""
+    options = _parser().parse_args()
+    configure_tool_logs()
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    described, results, code = machine.describe(), _Results(), 0
+    try:
+        _measure(options, results)
+    except (BuildError, ControllerEnded, TimeoutError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        code = 1
+    except KeyboardInterrupt:
+        code = _INTERRUPTED
+    report = Report(machine=described, runs=results.runs, journal=results.journal)
+    if report.runs or report.journal is not None:
+        print_report(report, Console(width=None if sys.stdout.isatty() else 160, highlight=False))
+        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+        print(f"written to {options.json}")
+    return code
+
+
+def _measure(options: argparse.Namespace, results: _Results) -> None:
+    with tempfile.TemporaryDirectory(prefix="lws-bench-") as directory:
+        journal_file = Path(directory) / "journal.jsonl"
+        groups_max = max(options.groups)
+        if options.journal_only:
+            _progress(f"playing the life of {groups_max} groups of {options.size}")
+            recorded.play(journal_file, groups=groups_max, size=options.size)
+            source = f"played: {groups_max} groups of {options.size}"
+        else:
+            binaries()
+            for groups in sorted(options.groups):  # the last journal, which is kept, is the longest
+                asyncio.run(_cluster(options, results, groups=groups, journal_file=journal_file))
+            source = f"recorded in the run of {groups_max} groups of {options.size}"
+        _progress("measuring the journal")
+        results.journal = journal_run.measure(journal_file, source=source)
+
+
+async def _cluster(options: argparse.Namespace, results: _Results, *, groups: int, journal_file: Path) -> None:
+    """Every controller with this number of groups, and the floor that both are compared with."""
+    controllers = [Controller(OURS, OUR_COMMAND, OUR_USER_AGENT)]
+    if options.against:
+        controllers.append(Controller(options.against_name, options.against, options.against_user_agent))
+    measured = []
+    for controller in controllers:
+        _progress(f"{controller.name}: {groups} groups of {options.size}")
+        kept = journal_file if controller.name == OURS else None
+        measured.append(await cluster_run.measure(controller, groups=groups, size=options.size, journal_file=kept))
+    _progress(f"floor: {groups} groups of {options.size}")
+    seconds = await floor.measure(measured[0].statefulsets, timeout_seconds=cluster_run.seconds_max(groups))
+    results.runs += [each.with_floor(seconds) for each in measured]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.bench",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--groups", type=_numbers, default=[10, 100, 300], help="numbers of groups, by commas (default: 10,100,300)"
+    )
+    parser.add_argument("--size", type=_size, default=8, help="pods in a group, 2 or more (default: 8)")
+    parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where to write (default: bench.json)")
+    parser.add_argument(
+        "--journal-only", action="store_true", help="no control plane: only the journal, played instead of recorded"
+    )
+    parser.add_argument("--against", metavar="COMMAND", default="", help="run another controller as well; see below")
+    parser.add_argument(
+        "--against-user-agent", metavar="PREFIX", default="lws/", help="by what it is known (default: lws/)"
+    )
+    parser.add_argument("--against-name", metavar="NAME", default="against", help="its name in the table")
+    return parser
+
+
+def _numbers(text: str) -> list[int]:
+    numbers = [int(number) for number in text.split(",")]
+    if min(numbers) < 1:
+        raise argparse.ArgumentTypeError("a set has at least one group")
+    return numbers
+
+
+def _size(text: str) -> int:
+    size = int(text)
+    if size < 2:
+        raise argparse.ArgumentTypeError("a group of one has no worker to fail")
+    return size
+
+
+def _progress(text: str) -> None:
+    print(f"bench: {text}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

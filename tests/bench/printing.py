@@ -1,0 +1,109 @@
+"""The report as tables for people; the same report goes to a file as JSON for programs."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.bench.figures import ClusterRun, JournalFigures, Latency, Machine, ProcessCost, Report
+
+_NOTHING = "–"
+
+
+def print_report(report: Report, console: Console) -> None:
+    """One table: cluster runs side by side, then the journal."""
+    console.print(_machine(report.machine))
+    if report.runs:
+        console.print(_cluster(report.runs))
+    if report.journal is not None:
+        console.print(_journal(report.journal))
+
+
+def _machine(machine: Machine) -> str:
+    return (
+        f"lws-events {machine.lws_events}, Python {machine.python}, {machine.cores} cores, "
+        f"{machine.memory_mib / 1024:.0f} GiB, {machine.system}; fsync p50 {machine.fsync_p50_ms:.1f} ms, "
+        f"p99 {machine.fsync_p99_ms:.1f} ms"
+    )
+
+
+Row = tuple[str, Callable[[ClusterRun], str]]
+
+
+def _cluster(runs: Sequence[ClusterRun]) -> Table:
+    table = Table(title="On the real control plane", title_justify="left")
+    table.add_column("")
+    for run in runs:
+        table.add_column(f"{run.controller}\n{run.groups} groups of {run.size}", justify="right")
+    for title, rows in (("Create", _CREATION), ("One worker of each group force-deleted", _FAILURE)):
+        table.add_row(f"[bold]{title}[/bold]")
+        for label, show in rows:
+            table.add_row(label, *(show(run) for run in runs))
+        table.add_section()
+    return table
+
+
+_CREATION: tuple[Row, ...] = (
+    ("seconds until Available", lambda run: _number(run.creation.available_seconds, 2)),
+    ("  floor: the StatefulSets alone", lambda run: _number(run.creation.floor_seconds, 2)),
+    ("  ratio to the floor", lambda run: _number(run.creation.ratio_to_floor, 2)),
+    ("API writes", lambda run: str(run.creation.api_writes)),
+    ("  per group", lambda run: _number(run.creation.api_writes_per_group, 2)),
+    ("controller: CPU seconds", lambda run: _cpu(run.creation.controller)),
+    ("  before the set came", lambda run: _number(run.creation.startup_cpu_seconds, 2)),
+    ("  peak memory, MiB", lambda run: _memory(run.creation.controller)),
+    ("its NATS server: CPU seconds", lambda run: _cpu(run.creation.nats)),
+    ("  peak memory, MiB", lambda run: _memory(run.creation.nats)),
+)
+_FAILURE: tuple[Row, ...] = (
+    ("groups recreated", lambda run: f"{run.mass_failure.groups_recreated} of {run.groups}"),
+    ("leader deletions", lambda run: str(run.mass_failure.leader_deletions)),
+    ("seconds until all are back", lambda run: _number(run.mass_failure.recovered_seconds, 2)),
+    ("API writes", lambda run: str(run.mass_failure.api_writes)),
+    ("deletion seen to leader's sent, p50 / p99 ms", lambda run: _latency(run.mass_failure.seen_to_sent)),
+    ("deletion made to leader's sent, p50 / p99 ms", lambda run: _latency(run.mass_failure.deleted_to_sent)),
+    ("controller: CPU seconds", lambda run: _cpu(run.mass_failure.controller)),
+    ("  peak memory, MiB", lambda run: _memory(run.mass_failure.controller)),
+    ("its NATS server: CPU seconds", lambda run: _cpu(run.mass_failure.nats)),
+)
+
+
+def _journal(figures: JournalFigures) -> Table:
+    title = (
+        f"Journal, {figures.events:,} events of {figures.event_bytes_mean} bytes and {figures.decisions:,} decisions "
+        f"({figures.source})"
+    )
+    table = Table(title=title, title_justify="left")
+    table.add_column("events per second")
+    table.add_column("", justify="right")
+    rows: Sequence[tuple[str, Any]] = (
+        ("published one by one, each synced", figures.published_single),
+        ("published in batches of 50, each synced", figures.published_batches_of_50),
+        ("published in batches of 200, each synced", figures.published_batches_of_200),
+        ("folded live, decisions recorded", figures.folded_live),
+        ("replayed from a file", figures.replayed_from_file),
+        ("replayed from memory", figures.replayed),
+        ("decoded from memory", figures.decoded),
+    )
+    for label, value in rows:
+        table.add_row(label, f"{value:,.0f}")
+    table.add_row("replay as a fraction of decoding alone", f"{figures.replay_to_decoding:.3f}")
+    table.add_row("  from a file", f"{figures.file_replay_to_decoding:.3f}")
+    return table
+
+
+def _number(value: float | None, digits: int) -> str:
+    return _NOTHING if value is None else f"{value:.{digits}f}"
+
+
+def _cpu(cost: ProcessCost | None) -> str:
+    return _NOTHING if cost is None else f"{cost.cpu_seconds:.2f}"
+
+
+def _memory(cost: ProcessCost | None) -> str:
+    return _NOTHING if cost is None else f"{cost.rss_peak_mib:.0f}"
+
+
+def _latency(latency: Latency | None) -> str:
+    return _NOTHING if latency is None else f"{latency.p50_ms:.0f} / {latency.p99_ms:.0f}"
