@@ -17,6 +17,6 @@ def command(
     LeaderWorkerSet documentation, kills a worker, shows its group being recreated as a unit, explains why, and verifies
     the journal, which stays for you to explore.
     """
-    from adapters import demo
+    from adapters.demo import run
 
-    raise typer.Exit(demo.run(data_dir=data_dir))
+    raise typer.Exit(run(data_dir=data_dir))

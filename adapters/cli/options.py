@@ -32,7 +32,8 @@ class JournalSource(NamedTuple):
     data_dir: Path | None = None
     nats_url: str | None = None
     file: Path | None = None
-    cluster: str = "default"
+    cluster: str | None = None
+    """None: the only one whose journal is there, else ``default``."""
     nats_creds: Path | None = None
     nats_user: str | None = None
     nats_password: str | None = None
@@ -79,7 +80,11 @@ _FILE = typer.Option(
     show_default=False,
 )
 _CLUSTER = typer.Option(
-    "--cluster", envvar="LWS_EVENTS_CLUSTER", help="Name of the cluster in the journal.", rich_help_panel=_PANEL
+    "--cluster",
+    envvar="LWS_EVENTS_CLUSTER",
+    help="Name of the cluster in the journal.",
+    rich_help_panel=_PANEL,
+    show_default="the only one there",
 )
 
 
@@ -98,7 +103,7 @@ _JOURNAL_PARAMETERS = (
         "nats_url", str | None, _nats("--nats-url", "URL of a NATS server, for example nats://host:4222.", _PANEL)
     ),
     _parameter("file", Path | None, _FILE),
-    _parameter("cluster", str, _CLUSTER, "default"),
+    _parameter("cluster", str | None, _CLUSTER),
     _parameter("nats_creds", Path | None, _nats("--nats-creds", "Credentials file (.creds).")),
     _parameter("nats_user", str | None, _nats("--nats-user", "User name.")),
     _parameter("nats_password", str | None, _nats("--nats-password", "Password; better given by the environment.")),

@@ -21,7 +21,7 @@ from lws_events.subjects import SetName
 from projections.journal import RecordedDecision, RecordedEvent, Step, pair
 
 if TYPE_CHECKING:
-    from adapters.nats.connection import ConnectionSettings
+    from adapters.nats.connection import Connection, ConnectionSettings
 
 CONNECT_SECONDS = 3.0
 """A person waits for the answer; a server that takes longer to greet will not be a pleasure to read from."""
@@ -172,7 +172,15 @@ async def _open(source: JournalSource, stack: contextlib.AsyncExitStack) -> Jour
         settings = connection_settings(source)
     connection = await connect(settings, name="lws-events tools", timeout=CONNECT_SECONDS)
     stack.push_async_callback(connection.close)
-    return await open_journal_for_reading(connection, source.cluster)
+    return await open_journal_for_reading(connection, source.cluster or await _only_cluster(connection))
+
+
+async def _only_cluster(connection: "Connection") -> str:
+    from adapters.nats.streams import clusters, require_server
+
+    await require_server(connection)
+    present = await clusters(connection)
+    return present[0] if len(present) == 1 else "default"
 
 
 async def _next(batches: AsyncGenerator[Sequence[Record], None]) -> Sequence[Record] | None:

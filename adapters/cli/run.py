@@ -145,7 +145,7 @@ def command(
     """
     given = {name: value for name, value in locals().items() if name != "config" and value is not None}
 
-    from adapters import controller
     from adapters.cli.settings import load_settings
+    from adapters.controller import run
 
-    raise typer.Exit(controller.run(load_settings(flags=given, config=config)))
+    raise typer.Exit(run(load_settings(flags=given, config=config)))

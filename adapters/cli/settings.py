@@ -92,21 +92,16 @@ class Settings(BaseSettings):
             raise ValueError("only-webhooks and no-webhooks leave nothing to run: give one of them")
         if (self.nats_tls_cert is None) != (self.nats_tls_key is None):
             raise ValueError("nats-tls-cert and nats-tls-key belong together: give both or none")
+        if self.manage_certificates and self.webhook_cert_dir is not None:
+            raise ValueError("managed certificates are not read from webhook-cert-dir: give one of them")
         return self
 
     @property
-    def certificates_managed(self) -> bool:
-        """Whether the process makes and rotates its certificates by itself."""
-        if self.manage_certificates is None:
-            return self.webhook_cert_dir is None
-        return self.manage_certificates
-
-    @property
     def certificate_directory(self) -> Path | None:
-        """Where certificates are read from; None where they are managed and no directory was given."""
-        if self.webhook_cert_dir is not None or self.certificates_managed:
-            return self.webhook_cert_dir
-        return CERT_DIR
+        """Where certificates are read from; None where the process makes and rotates its own."""
+        if self.manage_certificates is False:
+            return self.webhook_cert_dir or CERT_DIR
+        return self.webhook_cert_dir
 
     def nats_connection(self) -> "ConnectionSettings | None":
         """How to reach the server of ``nats_url``; None for the embedded one."""

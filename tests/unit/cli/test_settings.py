@@ -30,7 +30,6 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (settings.webhook_port, settings.health_port, settings.cluster) == (9443, 8081, "default")
     assert settings.leader_elect
     assert settings.webhooks
-    assert settings.certificates_managed
     assert settings.certificate_directory is None
     assert settings.nats_connection() is None
 
@@ -85,6 +84,7 @@ def test_errors_name_the_flag_or_the_variable(monkeypatch: pytest.MonkeyPatch) -
         {"only_webhooks": True, "webhooks": False},
         {"nats_tls_cert": Path("c.pem")},
         {"data_dir": Path("d"), "nats_url": "nats://n"},
+        {"manage_certificates": True, "webhook_cert_dir": Path("c")},
     ],
 )
 def test_contradictions(flags: dict[str, Any]) -> None:
@@ -107,17 +107,16 @@ def test_secrets_are_not_shown_but_handed_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "managed", "directory"),
+    ("flags", "directory"),
     [
-        ({}, True, None),
-        ({"webhook_cert_dir": Path("/certs")}, False, Path("/certs")),
-        ({"webhook_cert_dir": Path("/certs"), "manage_certificates": True}, True, Path("/certs")),
-        ({"manage_certificates": False}, False, Path("/tmp/k8s-webhook-server/serving-certs")),
+        ({"manage_certificates": True}, None),
+        ({"webhook_cert_dir": Path("/certs")}, Path("/certs")),
+        ({"webhook_cert_dir": Path("/certs"), "manage_certificates": False}, Path("/certs")),
+        ({"manage_certificates": False}, Path("/tmp/k8s-webhook-server/serving-certs")),
     ],
 )
-def test_where_certificates_come_from(flags: dict[str, Any], managed: bool, directory: Path | None) -> None:
-    settings = load_settings(flags=flags)
-    assert (settings.certificates_managed, settings.certificate_directory) == (managed, directory)
+def test_where_certificates_come_from(flags: dict[str, Any], directory: Path | None) -> None:
+    assert load_settings(flags=flags).certificate_directory == directory
 
 
 def test_every_setting_is_a_flag_of_run(monkeypatch: pytest.MonkeyPatch) -> None:
