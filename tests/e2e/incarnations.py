@@ -8,9 +8,10 @@ import asyncio
 import contextlib
 from typing import Any, Final, Self
 
+import aiohttp
 import msgspec
 
-from tests.controlplane.api import Api, core
+from tests.controlplane.api import Api, ApiError, core, eventually
 
 _NAME: Final = "leaderworkerset.sigs.k8s.io/name"
 _WORKER_INDEX: Final = "leaderworkerset.sigs.k8s.io/worker-index"
@@ -31,10 +32,8 @@ class Incarnations:
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
-        listing = await self._api.get(self._path)
-        for pod in sorted(listing["items"], key=lambda item: item["metadata"]["labels"].get(_WORKER_INDEX) != "0"):
-            self._added(pod)
-        self._task = asyncio.create_task(self._follow(listing["metadata"]["resourceVersion"]))
+        version = await self._list()
+        self._task = asyncio.create_task(self._follow(version))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -44,13 +43,38 @@ class Incarnations:
             await self._task
 
     async def _follow(self, version: str) -> None:
-        async for line in self._api.watch(self._path, resource_version=version):
-            event = msgspec.json.decode(line)
-            match event["type"]:
-                case "ADDED":
-                    self._added(event["object"])
-                case "DELETED":
-                    self._deleted(event["object"])
+        while True:
+            with contextlib.suppress(aiohttp.ClientError, ApiError):
+                async for line in self._api.watch(self._path, resource_version=version):
+                    event = msgspec.json.decode(line)
+                    match event["type"]:
+                        case "ADDED":
+                            self._added(event["object"])
+                        case "DELETED":
+                            self._deleted(event["object"])
+                        case "ERROR":
+                            break
+            # The connection broke, or the version is gone: what happened meanwhile shows in a new listing.
+            version = await eventually(self._try_to_list, what="the API server to list pods again")
+
+    async def _try_to_list(self) -> str | None:
+        with contextlib.suppress(aiohttp.ClientError, ApiError):
+            return await self._list()
+        return None
+
+    async def _list(self) -> str:
+        """Take in a snapshot: workers that are gone first, so that only those that are still there overlap."""
+        listing = await self._api.get(self._path)
+        present = {pod["metadata"]["uid"] for pod in listing["items"]}
+        for workers in self._workers.values():
+            for name in [name for name, uid in workers.items() if uid not in present]:
+                del workers[name]
+        seen = {uid for uids in self.leaders.values() for uid in uids}
+        seen |= {uid for workers in self._workers.values() for uid in workers.values()}
+        new = [pod for pod in listing["items"] if pod["metadata"]["uid"] not in seen]
+        for pod in sorted(new, key=lambda pod: not _is_leader(pod)):
+            self._added(pod)
+        return str(listing["metadata"]["resourceVersion"])
 
     def _added(self, pod: dict[str, Any]) -> None:
         group, name, uid = _group(pod), pod["metadata"]["name"], pod["metadata"]["uid"]
@@ -76,4 +100,4 @@ def _group(pod: dict[str, Any]) -> str:
 
 
 def _is_leader(pod: dict[str, Any]) -> bool:
-    return bool(pod["metadata"]["labels"].get(_WORKER_INDEX) == "0")
+    return bool(pod["metadata"].get("labels", {}).get(_WORKER_INDEX) == "0")
