@@ -7,7 +7,7 @@ Progress and remarks go to standard error.
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from rich.console import Console
@@ -20,7 +20,8 @@ from projections.journal import RecordedDecision, RecordedEvent
 from projections.status import PodRow, SetRow
 from projections.timeline import CONTROLLER, USER, Entry
 
-_STYLES = {CONTROLLER: "cyan", USER: "magenta"}
+_UNLIMITED_COLUMNS: Final = 1000
+_STYLES: Final = {CONTROLLER: "cyan", USER: "magenta"}
 
 
 class _Screen(Console):
@@ -30,8 +31,14 @@ class _Screen(Console):
 
 
 def console() -> Console:
-    """Standard output for people. Made anew for each command, so that it follows a redirection."""
-    return _Screen(highlight=False, soft_wrap=True)
+    """Standard output for people. Made anew for each command, so that it follows a redirection.
+
+    What is read by another program (``| grep``) is never cut off at a width that nobody has.
+    """
+    screen = _Screen(highlight=False, soft_wrap=True)
+    if not screen.is_terminal:
+        screen.width = _UNLIMITED_COLUMNS
+    return screen
 
 
 def remark(text: str) -> None:
