@@ -110,11 +110,12 @@ class Sets:
     async def when(self, name: str, *, what: str, holds: Callable[[dict[str, Json]], bool]) -> dict[str, Json]:
         """The pods of a set once something holds for them."""
 
-        async def found() -> dict[str, Json] | None:
+        async def found() -> list[dict[str, Json]]:
             pods = await self.pods(name)
-            return pods if holds(pods) else None
+            return [pods] if holds(pods) else []  # no pods at all can be what is waited for
 
-        return await eventually(found, what=what)
+        [pods] = await eventually(found, what=what)
+        return pods
 
     async def notes(self, name: str, *, reason: str = "") -> list[tuple[str, str, str]]:
         """Type, reason and note of the Events about a set, oldest first."""

@@ -1,0 +1,253 @@
+"""One pod fails: which pods are replaced, by whom, and what is said of it (spec 4.7; defects D1, D2, D6).
+
+Each policy has one set for each kind of failure, all at once in one namespace. Group 1 of two is hurt; group 0 shows
+that a failure stays within its group.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple
+
+import pytest
+
+from tests.bench.audit import AuditLog, pod_deletions, writes_of
+from tests.controlplane.api import Json, core, eventually
+from tests.controlplane.cluster import ControlPlane
+from tests.controlplane.kubelets import Kubelets
+from tests.e2e.controller import USER_AGENT, Controller
+from tests.e2e.features.sets import Sets, a_set, a_template, is_ready
+from tests.e2e.incarnations import Incarnations
+
+pytestmark = [pytest.mark.controlplane, pytest.mark.asyncio(loop_scope="session")]
+
+ON_POD_RESTART: Final = "RecreateGroupOnPodRestart"
+AFTER_START: Final = "RecreateGroupAfterStart"
+NONE: Final = "None"
+
+RECREATED: Final = "recreated"
+"""The controller deletes the leader, and says so; every pod of the group is another one."""
+FOLLOWS: Final = "follows"
+"""Every pod of the group is another one, because the leader went: ownership does it, nothing is sent or said."""
+ONE_POD: Final = "one pod"
+"""Only the pod that failed is another one."""
+NOTHING: Final = "nothing"
+"""Every pod stays; the kubelet restarts the container in place."""
+
+SIZE: Final = 3
+
+
+class Failure(NamedTuple):
+    """A way for a pod to fail: what to do to it, and what comes of it when groups are recreated and when not."""
+
+    set_name: str
+    pod: str
+    cause: Callable[[Sets, Kubelets, str], Awaitable[object]]
+    recreating: str
+    without: str
+
+
+def _deleting(*, grace_seconds: int | None = None) -> Callable[[Sets, Kubelets, str], Awaitable[object]]:
+    async def cause(sets: Sets, kubelets: Kubelets, pod: str) -> object:
+        return await sets.api.delete(core("pods", sets.namespace, pod), grace_seconds=grace_seconds)
+
+    return cause
+
+
+async def _restart(sets: Sets, kubelets: Kubelets, pod: str) -> None:
+    await kubelets.restart_container(sets.namespace, pod)
+
+
+async def _evict(sets: Sets, kubelets: Kubelets, pod: str) -> None:
+    await kubelets.evict(sets.namespace, pod)
+
+
+WORKER: Final = "1-2"
+LEADER: Final = "1"
+FAILURES: Final = (
+    Failure("worker-restart", WORKER, _restart, RECREATED, NOTHING),
+    Failure("leader-restart", LEADER, _restart, RECREATED, NOTHING),
+    Failure("worker-deleted", WORKER, _deleting(), RECREATED, ONE_POD),
+    Failure("worker-forced", WORKER, _deleting(grace_seconds=0), RECREATED, ONE_POD),
+    Failure("worker-evicted", WORKER, _evict, RECREATED, ONE_POD),
+    Failure("leader-deleted", LEADER, _deleting(), FOLLOWS, FOLLOWS),
+    Failure("leader-forced", LEADER, _deleting(grace_seconds=0), FOLLOWS, FOLLOWS),
+)
+
+
+def a_victim(name: str, *, policy: str, **template: Json) -> Json:
+    """A set of two groups under a restart policy."""
+    return a_set(name, replicas=2, size=SIZE, template={"restartPolicy": policy, **template})
+
+
+def replaced(before: dict[str, str], names: set[str]) -> Callable[[dict[str, Json]], bool]:
+    """Whether exactly these pods are others than before, and all are ready."""
+
+    def holds(pods: dict[str, Json]) -> bool:
+        others = {name for name, pod in pods.items() if before.get(name) != pod["metadata"]["uid"]}
+        return sorted(pods) == sorted(before) and others == names and all(map(is_ready, pods.values()))
+
+    return holds
+
+
+def _others(failure: Failure, outcome: str) -> set[str]:
+    """The pods that are others after a failure."""
+    group = {f"{failure.set_name}-1", *(f"{failure.set_name}-1-{i}" for i in range(1, SIZE))}
+    return {NOTHING: set(), ONE_POD: {f"{failure.set_name}-{failure.pod}"}}.get(outcome, group)
+
+
+@pytest.mark.parametrize("policy", [ON_POD_RESTART, AFTER_START, NONE])
+async def test_one_pod_fails(
+    policy: str, sets: Sets, kubelets: Kubelets, controller: Controller, control_plane: ControlPlane
+) -> None:
+    names = [failure.set_name for failure in FAILURES]
+    for failure in FAILURES:
+        await sets.create(a_victim(failure.set_name, policy=policy))
+    await sets.available(*names)
+    before = {name: await sets.uids(name) for name in names}
+    log = AuditLog(control_plane.audit_log)
+    log.mark()
+
+    async with Incarnations(sets.api, sets.namespace) as incarnations:
+        for failure in FAILURES:
+            await failure.cause(sets, kubelets, f"{failure.set_name}-{failure.pod}")
+        for failure in FAILURES:
+            outcome = failure.without if policy == NONE else failure.recreating
+            await sets.when(
+                failure.set_name,
+                what=f"{failure.set_name} under {policy}: {outcome}",
+                holds=replaced(before[failure.set_name], _others(failure, outcome)),
+            )
+            if outcome in (ONE_POD, NOTHING):
+                await _left_alone(sets, controller, failure)
+        await sets.available(*names)
+
+    deletions = pod_deletions(writes_of(log.since_mark(), USER_AGENT), namespace=sets.namespace)
+    deleted = sorted(request.object_ref.name for request in deletions)
+    recreated = [] if policy == NONE else [f for f in FAILURES if f.recreating == RECREATED]
+    assert deleted == sorted(f"{failure.set_name}-1" for failure in recreated), "each leader exactly once"
+    for failure in FAILURES:
+        await _assert_told(sets, failure, is_recreated=failure in recreated)
+        if failure in recreated:
+            [chain] = await controller.ask("why", f"{sets.namespace}/{failure.set_name}")
+            assert chain["group"] in ("1", f"{failure.set_name}-1")
+    followers = [f.set_name for f in FAILURES if f.recreating == FOLLOWS]
+    overlaps = [one for one in incarnations.overlaps if not any(name in one for name in followers)]
+    assert not overlaps, "an old worker stood beside a new leader"
+
+
+async def _left_alone(sets: Sets, controller: Controller, failure: Failure) -> None:
+    """The controller has seen the failure and says why it does nothing."""
+
+    async def noted() -> list[Json]:
+        entries = await controller.ask("timeline", f"{sets.namespace}/{failure.set_name}", "--group", "1")
+        return [e for e in entries if "restart policy None" in f"{e['what']} {e['because']}"]
+
+    assert await eventually(noted, what=f"{failure.set_name} to be left alone on record", interval_seconds=0.5)
+
+
+async def _assert_told(sets: Sets, failure: Failure, *, is_recreated: bool) -> None:
+    name = failure.set_name
+    note = f"Worker pod {name}-{failure.pod} failed, deleted leader pod {name}-1 to recreate group 1"
+    expected = [("Normal", "RecreateGroup", note)] if is_recreated else []
+    assert await sets.notes(name, reason="RecreateGroup") == expected
+
+
+async def test_an_evicted_leader_takes_its_group_along(sets: Sets, kubelets: Kubelets) -> None:
+    """The StatefulSet controller deletes a failed leader at once, so two may send the deletion; the outcome is one."""
+    policies = {"strict": ON_POD_RESTART, "late": AFTER_START, "loose": NONE}
+    for name, policy in policies.items():
+        await sets.create(a_victim(name, policy=policy))
+    await sets.available(*policies)
+    before = {name: await sets.uids(name) for name in policies}
+    for name in policies:
+        await kubelets.evict(sets.namespace, f"{name}-1")
+    for name in policies:
+        group = {f"{name}-1", f"{name}-1-1", f"{name}-1-2"}
+        await sets.when(name, what=f"group 1 of {name} to follow", holds=replaced(before[name], group))
+    assert not await sets.notes("loose", reason="RecreateGroup")
+
+
+async def test_after_start_forgives_what_happens_before_the_group_is_complete(
+    sets: Sets, kubelets: Kubelets, controller: Controller
+) -> None:
+    """A restart while a pod still pulls its image is forgiven for good; one that comes later is not (D3)."""
+    namespace = sets.namespace
+    await kubelets.hold_starts(lambda pod: pod.metadata.namespace == namespace and pod.metadata.name.endswith("-0-2"))
+    try:
+        for name, policy in (("late", AFTER_START), ("strict", ON_POD_RESTART)):
+            await sets.create(a_set(name, size=SIZE, template={"restartPolicy": policy}))
+            await sets.when(
+                name,
+                what=f"all but one pod of {name} to be ready",
+                holds=lambda pods: len(pods) == SIZE and sum(map(is_ready, pods.values())) == SIZE - 1,
+            )
+        before = {name: await sets.uids(name) for name in ("late", "strict")}
+        for name in ("late", "strict"):
+            await kubelets.restart_container(namespace, f"{name}-0-1")
+        everything = {"strict-0", "strict-0-1", "strict-0-2"}
+        await sets.when(
+            "strict",
+            what="the strict group to be recreated although a pod was pending",
+            holds=lambda pods: (
+                {n for n, p in pods.items() if p["metadata"]["uid"] != before["strict"].get(n)} == everything
+            ),
+        )
+
+        async def forgiven() -> list[Json]:
+            entries = await controller.ask("timeline", f"{namespace}/late", "--group", "0")
+            return [e for e in entries if "was still pending" in f"{e['what']} {e['because']}"]
+
+        assert await eventually(forgiven, what="the restart to be forgiven on record", interval_seconds=0.5)
+    finally:
+        await kubelets.release_starts()
+    await sets.available("late", "strict")
+    assert await sets.uids("late") == before["late"]
+    assert not await sets.notes("late", reason="RecreateGroup")
+
+    await kubelets.restart_container(namespace, "late-0-1")
+    group = {"late-0", "late-0-1", "late-0-2"}
+    await sets.when("late", what="the complete group to be recreated", holds=replaced(before["late"], group))
+    assert len(await sets.notes("late", reason="RecreateGroup")) == 1
+
+
+async def test_a_lost_node_recreates_its_groups_once_it_is_back(sets: Sets, kubelets: Kubelets) -> None:
+    """Pods of a dead node are evicted after a while; old and new pods of a group never overlap, so it waits (H13)."""
+    lost, kept = "rack-3-node-1", "rack-0-node-0"
+    template = {
+        "leaderTemplate": a_template(nodeSelector={"kubernetes.io/hostname": kept}),
+        "workerTemplate": a_template(nodeSelector={"kubernetes.io/hostname": lost}),
+    }
+    policies = {"strict": ON_POD_RESTART, "late": AFTER_START, "loose": NONE}
+    for name, policy in policies.items():
+        await sets.create(a_set(name, size=2, template={"restartPolicy": policy, **template}))
+    await sets.available(*policies)
+    before = {name: await sets.uids(name) for name in policies}
+
+    async with Incarnations(sets.api, sets.namespace) as incarnations:
+        await kubelets.lose_node(lost)
+        try:
+            for name in ("strict", "late"):
+                # The worker is on its way out and stays; the leader is deleted in foreground and waits for it.
+                await sets.when(name, what=f"the group of {name} to be on its way out", holds=_all_terminating)
+            pods = await sets.when("loose", what="the lost worker to be evicted", holds=_worker_terminating)
+            assert "deletionTimestamp" not in pods["loose-0"]["metadata"]
+            for name in policies:
+                assert await sets.uids(name) == before[name]
+        finally:
+            await kubelets.restore_node(lost)
+        await asyncio.gather(
+            sets.when("strict", what="a new group", holds=replaced(before["strict"], {"strict-0", "strict-0-1"})),
+            sets.when("late", what="a new group", holds=replaced(before["late"], {"late-0", "late-0-1"})),
+            sets.when("loose", what="a new worker", holds=replaced(before["loose"], {"loose-0-1"})),
+        )
+    assert not incarnations.overlaps
+    for name, recreations in (("strict", 1), ("late", 1), ("loose", 0)):
+        assert len(await sets.notes(name, reason="RecreateGroup")) == recreations
+
+
+def _all_terminating(pods: dict[str, Json]) -> bool:
+    return len(pods) == 2 and all("deletionTimestamp" in pod["metadata"] for pod in pods.values())
+
+
+def _worker_terminating(pods: dict[str, Json]) -> bool:
+    return "loose-0-1" in pods and "deletionTimestamp" in pods["loose-0-1"]["metadata"]
