@@ -1,7 +1,7 @@
 """What the API server's audit log says about a controller: its writes, and when each was received.
 
 The log is the judge, not the controller: it counts every request, also those that failed and those that a client
-library repeated. One line is one finished request. Read incrementally: ``AuditLog.since_mark`` gives what is new.
+library repeated. One line is one finished request.
 """
 
 from collections import Counter
@@ -104,22 +104,29 @@ def pod_deletions(requests: Iterable[Request], *, namespace: str) -> list[Reques
 
 
 class AuditLog:
-    """The growing file, read from where it was read to before."""
+    """The growing file; every line is read once."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._offset = 0
+        self._requests: list[Request] = []
 
     def mark(self) -> None:
         """Forget what is there: ``since_mark`` begins here."""
-        self._offset = self._path.stat().st_size if self._path.exists() else 0
+        self._read()
+        self._requests = []
 
     def since_mark(self) -> Sequence[Request]:
         """Requests finished since the mark. A line that is just being written is left for the next call."""
+        self._read()
+        return self._requests
+
+    def _read(self) -> None:
         if not self._path.exists():
-            return []
+            return
         with self._path.open("rb") as log:
             log.seek(self._offset)
             content = log.read()
-        whole, _, _ = content.rpartition(b"\n")
-        return parse(whole.split(b"\n"))
+        whole = content[: content.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        self._requests += parse(whole.split(b"\n"))

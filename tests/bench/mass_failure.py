@@ -35,7 +35,9 @@ async def measure(observed: Observed, *, groups: int) -> Broken:
     uids = await workload.pod_uids(api, namespace)
     before = observed.begin()
     await workload.fail_one_worker_each(api, namespace, groups=groups)
-    recreated, seconds = await workload.wait_until_recreated(api, namespace, before=uids, groups=groups)
+    recreated, seconds = await workload.wait_until_recreated(
+        api, namespace, before=uids, groups=groups, activity=observed.activity
+    )
     await observed.silence()
     after, writes = observed.now(), observed.writes()
     leaders = {workload.leader(group) for group in range(groups)}

@@ -41,6 +41,10 @@ class Observed:
         """Writes of the controller in this phase."""
         return audit.writes_of(self.requests(), self._user_agent)
 
+    def activity(self) -> int:
+        """How many writes of anybody there were in this phase, without Leases: grows as long as anything happens."""
+        return sum(1 for request in self.requests() if request.object_ref.resource != "leases")
+
     async def silence(self) -> None:
         """Wait until the controller has written nothing for a while. Raises ``ControllerEnded``."""
         deadline = time.monotonic() + SILENT_SECONDS_MAX

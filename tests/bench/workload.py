@@ -2,14 +2,14 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from tests.controlplane.api import Api, Json, core, eventually, leaderworkersets, statefulsets
 
 NAME: Final = "bench"
-SETTLED_SECONDS: Final = 10.0
-"""A mass failure that has changed nothing for so long is over, with groups missing or not."""
+SETTLED_SECONDS: Final = 20.0
+"""When nobody has written anything for so long, a mass failure is over, with groups missing or not."""
 _SET_LABEL: Final = "leaderworkerset.sigs.k8s.io/name"
 _WORKER_INDEX: Final = "leaderworkerset.sigs.k8s.io/worker-index"
 _SERVER_FIELDS: Final = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "namespace")
@@ -72,23 +72,23 @@ async def fail_one_worker_each(api: Api, namespace: str, *, groups: int) -> None
 
 
 async def wait_until_recreated(
-    api: Api, namespace: str, *, before: Mapping[str, str], groups: int
+    api: Api, namespace: str, *, before: Mapping[str, str], groups: int, activity: Callable[[], int]
 ) -> tuple[int, float | None]:
     """Follow a mass failure to its end: how many groups got a new, ready leader, and in how many seconds all had.
 
-    The seconds are None if groups were left out and nothing has happened for ``SETTLED_SECONDS``.
+    The seconds are None if groups were left out and ``activity`` has not grown for ``SETTLED_SECONDS``.
     """
-    began = changed_at = time.monotonic()
-    seen: dict[str, str] = {}
+    began = active_at = time.monotonic()
+    seen = activity()
     while True:
         leaders = await _ready_leaders(api, namespace)
         recreated = sum(1 for name, uid in leaders.items() if before.get(name) != uid)
         if recreated == groups and await is_available(api, namespace, groups=groups):
             return recreated, time.monotonic() - began
-        now = time.monotonic()
-        if leaders != seen:
-            seen, changed_at = leaders, now
-        elif now - changed_at > SETTLED_SECONDS:
+        now, present = time.monotonic(), activity()
+        if present != seen:
+            seen, active_at = present, now
+        elif now - active_at > SETTLED_SECONDS:
             return recreated, None
         await asyncio.sleep(0.2)
 
