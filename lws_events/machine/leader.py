@@ -6,15 +6,13 @@ out: an unchanged digest and generation need no call.
 
 import hashlib
 
-import msgspec
-
 from lws_events import names
 from lws_events.canonical.errors import CanonicalError
 from lws_events.commands import ApplyLeaderStatefulSet, RecordEvent
 from lws_events.decisions import ObjectLeftAlone
 from lws_events.machine import announcements
 from lws_events.machine.draft import Draft
-from lws_events.machine.manifest import lws_object
+from lws_events.machine.manifest import as_json, lws_object
 from lws_events.machine.rollout import Plan, plan
 from lws_events.machine.state import Aggregate, precedes
 from lws_events.machine.versions import newest
@@ -49,7 +47,7 @@ def decide_leader(draft: Draft, *, key: str) -> None:
             owner_uid=state.set_.uid,
             uid=existing.uid if existing is not None else "",
             inputs=inputs,
-            manifest=msgspec.Raw(msgspec.json.encode(manifest)),
+            manifest=as_json(manifest),
         ),
         announce=_announcement(state, key=key, wanted=wanted),
     )
@@ -94,10 +92,12 @@ def _is_up_to_date(state: Aggregate, *, inputs: str, key: str) -> bool:
     existing, applied, spec = state.leader_set, state.applied, state.spec
     assert existing is not None
     assert spec is not None
-    if applied is None or applied.inputs != inputs or applied.uid not in ("", existing.uid):
+    if applied is None or applied.inputs != inputs:
         return False
-    if precedes(existing.resource_version, applied.resource_version):
-        return True  # the view is from before the apply
+    if applied.resource_version and not precedes(applied.resource_version, existing.resource_version):
+        return True  # the view is not later than the apply, so that nobody has changed anything since
+    if applied.uid not in ("", existing.uid):
+        return False
     return (
         existing.generation <= applied.generation
         and existing.labels.get(names.REVISION_KEY) == key

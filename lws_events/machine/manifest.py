@@ -1,6 +1,8 @@
-"""The set as the plain Kubernetes object that the builders of ``revisions`` and ``objects`` read."""
+"""Kubernetes objects in and out of the machine: the set as the builders read it, and what they build as JSON."""
 
 from typing import Any
+
+import msgspec
 
 from lws_events import names
 from lws_events.machine.state import Aggregate
@@ -21,3 +23,8 @@ def lws_object(state: Aggregate) -> dict[str, Any]:
         },
         "spec": state.spec_json,
     }
+
+
+def as_json(built: dict[str, Any]) -> msgspec.Raw:
+    """An object to write. Keys are sorted: the same object has the same bytes, whatever order it was built in."""
+    return msgspec.Raw(msgspec.json.encode(built, order="sorted"))

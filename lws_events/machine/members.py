@@ -166,7 +166,7 @@ def _touched(state: Aggregate, group: Group) -> Change:
 def _group(state: Aggregate, name: str) -> Group:
     group = state.groups.get(name)
     if group is None:
-        group = state.groups[name] = Group(name)
+        group = state.groups[name] = Group(name, ABSENT)
     return group
 
 

@@ -2,15 +2,13 @@
 
 from typing import Any
 
-import msgspec
-
 from lws_events import names
 from lws_events.commands import CreateService, RecordEvent
 from lws_events.decisions import ObjectLeftAlone
 from lws_events.events import ServiceObserved
 from lws_events.machine import announcements
 from lws_events.machine.draft import Draft
-from lws_events.machine.manifest import lws_object
+from lws_events.machine.manifest import as_json, lws_object
 from lws_events.machine.state import Aggregate, Group
 from lws_events.machine.workers import leader_ref
 from lws_events.objects.services import group_service, shared_service
@@ -46,7 +44,7 @@ def decide_group_service(draft: Draft, group: Group) -> None:
 
 
 def _create(draft: Draft, manifest: dict[str, Any], *, name: str, owner_uid: str) -> None:
-    raw = msgspec.Raw(msgspec.json.encode(manifest))
+    raw = as_json(manifest)
     draft.issue(CreateService(name=name, owner_uid=owner_uid, manifest=raw))
 
 

@@ -81,6 +81,8 @@ class Group(msgspec.Struct, omit_defaults=True):
     """One leader pod, its worker StatefulSet and workers. Identified by the leader pod's name."""
 
     name: str
+    lifecycle: str
+    """Name of its state of life (see ``lifecycle``)."""
     leader: PodState | None = None
     worker_set: StatefulSetObserved | None = None
     worker_set_leaders: dict[str, str] = {}
@@ -93,7 +95,6 @@ class Group(msgspec.Struct, omit_defaults=True):
     """The recreation that was decided and is not over: its leader still exists."""
     deletion_accepted: bool = False
     """The API server took the deletion of the leader, or said that it is gone: only its end is still to be seen."""
-    lifecycle: str = ABSENT
     unjudged: dict[str, Failure] = {}
     """Failures that await a decision, by pod uid: until the set, the leader or the owner of the pod has been seen."""
     counted: Counts = Counts()

@@ -7,13 +7,12 @@ readiness changes becomes a few writes. A condition or generation that changes i
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import msgspec
-
 from lws_events import names
 from lws_events.commands import RecordEvent, UpdateSetStatus, status_target
 from lws_events.decisions import ConditionChanged
 from lws_events.machine import announcements
 from lws_events.machine.draft import Draft
+from lws_events.machine.manifest import as_json
 from lws_events.machine.state import Aggregate
 
 COUNTS_INTERVAL_MS: Final = 1_000
@@ -70,7 +69,7 @@ def decide_status(draft: Draft) -> None:
     for condition in changed:
         draft.note(ConditionChanged(condition=condition["type"], status=condition["status"]))
     draft.issue(
-        UpdateSetStatus(name=state.name.name, uid=state.set_.uid, status=msgspec.Raw(msgspec.json.encode(wanted))),
+        UpdateSetStatus(name=state.name.name, uid=state.set_.uid, status=as_json(wanted)),
         announce=_announcement(state, chosen, wanted) if changed else None,
     )
 

@@ -6,14 +6,12 @@ change. A revision with the wanted data is used again instead of being created o
 
 from typing import Final
 
-import msgspec
-
 from lws_events.commands import CreateControllerRevision, DeleteControllerRevision, RecordEvent
 from lws_events.decisions import RevisionChosen
 from lws_events.events import RevisionObserved
 from lws_events.machine import announcements
 from lws_events.machine.draft import Draft
-from lws_events.machine.manifest import lws_object
+from lws_events.machine.manifest import as_json, lws_object
 from lws_events.machine.state import Aggregate
 from lws_events.names import REVISION_KEY
 from lws_events.revisions import controller_revision, next_free_number, revision_hash, semantically_equal
@@ -112,7 +110,7 @@ def _create(draft: Draft, *, key: str, why: str) -> None:
     manifest = controller_revision(lws_object(state), data, number=number, key=key)
     name = manifest["metadata"]["name"]
     draft.issue(
-        CreateControllerRevision(name=name, manifest=msgspec.Raw(msgspec.json.encode(manifest))),
+        CreateControllerRevision(name=name, manifest=as_json(manifest)),
         announce=_announcement(state.set_.uid, name, key=key, why=why),
     )
 

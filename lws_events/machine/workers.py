@@ -5,14 +5,12 @@ It is created once for each leader pod and never changed: a new one comes with a
 
 from typing import Final
 
-import msgspec
-
 from lws_events import names
 from lws_events.canonical.errors import CanonicalError
 from lws_events.commands import CreateWorkerStatefulSet
 from lws_events.machine import announcements
 from lws_events.machine.draft import Draft
-from lws_events.machine.manifest import lws_object
+from lws_events.machine.manifest import as_json, lws_object
 from lws_events.machine.spec import LEADER_READY
 from lws_events.machine.state import Aggregate, Group
 from lws_events.machine.versions import newest
@@ -90,9 +88,7 @@ def decide_workers(draft: Draft, group: Group) -> None:
     assert state.set_ is not None
     note = f"Created worker statefulset for leader pod {group.name}"
     draft.issue(
-        CreateWorkerStatefulSet(
-            name=group.name, owner_uid=leader.view.uid, manifest=msgspec.Raw(msgspec.json.encode(manifest))
-        ),
+        CreateWorkerStatefulSet(name=group.name, owner_uid=leader.view.uid, manifest=as_json(manifest)),
         announce=announcements.pod_event(
             state.set_.uid,
             reason="GroupsProgressing",

@@ -1,0 +1,119 @@
+"""News in any order, twice or late: the same groups are recreated, each once, and the set ends up the same."""
+
+from collections.abc import Callable
+
+import hypothesis.strategies as st
+import msgspec
+from hypothesis import HealthCheck, given, settings
+
+from lws_events import decisions, events
+from lws_events.fleet import Fleet
+from lws_events.machine.state import Aggregate
+from tests.property.reordering_cluster import ReorderingCluster
+
+GROUPS = 3
+SCHEDULES = st.lists(st.integers(0, 10_000), max_size=300)
+REFUSALS = st.frozensets(st.integers(0, 40), max_size=6)
+
+Happening = tuple[str, int, Callable[[ReorderingCluster], None]]
+
+
+def _happenings() -> list[Happening]:
+    """Kind, group, and what happens to it."""
+    found: list[Happening] = []
+    for index in range(GROUPS):
+        for worker in (1, 2):
+            found += [
+                ("failure", index, lambda c, i=index, w=worker: c.force_delete(i, w)),
+                ("failure", index, lambda c, i=index, w=worker: c.restart(f"sample-{i}-{w}")),
+                ("failure", index, lambda c, i=index, w=worker: c.evict(i, w)),
+            ]
+        found.append(("failure", index, lambda c, i=index: c.restart(f"sample-{i}")))
+        found.append(("deletion", index, lambda c, i=index: c.delete_leader(i)))
+    return found
+
+
+ROUNDS = st.lists(st.lists(st.sampled_from(_happenings()), max_size=4), max_size=3)
+
+
+def _play(cluster: ReorderingCluster, rounds: list[list[Happening]]) -> None:
+    """Bring the set up, and let some things happen at once, several times; checks who was deleted."""
+    cluster.apply_set(replicas=GROUPS)
+    cluster.settle()
+    for happenings in rounds:
+        before = [cluster.leader_uid(index) for index in range(GROUPS)]
+        already = len(cluster.deleted)
+        kinds: dict[int, list[str]] = {}
+        for kind, index, happens in happenings:
+            if "deletion" in kinds.get(index, ()):
+                continue  # the workers go with their leader
+            kinds.setdefault(index, []).append(kind)
+            happens(cluster)
+        cluster.settle()
+        deleted = cluster.deleted[already:]
+        must = [before[index] for index in sorted(kinds) if "deletion" not in kinds[index]]
+        assert sorted(deleted) == sorted(must)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(schedule=SCHEDULES, rounds=ROUNDS, refusals=REFUSALS)
+def test_each_failed_group_is_recreated_exactly_once(
+    schedule: list[int], rounds: list[list[Happening]], refusals: frozenset[int]
+) -> None:
+    cluster = ReorderingCluster(schedule, refusals=refusals)
+    _play(cluster, rounds)
+    assert cluster.made_again == []
+    assert {cluster.leader_uid(index) for index in range(GROUPS)} <= set(cluster.worker_sets_made)
+    state = cluster.state
+    assert (state.in_flight, state.unseen, state.timers) == ({}, {}, {})
+    assert [group.lifecycle for group in state.groups.values()] == ["Ready"] * GROUPS
+    status = {key: state.status[key] for key in ("replicas", "readyReplicas", "updatedReplicas", "observedGeneration")}
+    assert set(status.values()) == {GROUPS, 1}
+    assert {each["type"]: each["status"] for each in state.status["conditions"]}["Available"] == "True"
+
+
+def _bytes(fleet: Fleet) -> bytes:
+    return msgspec.json.encode([fleet.epoch, sorted(fleet.aggregates.items())], order="sorted")
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(schedule=SCHEDULES, rounds=ROUNDS, refusals=REFUSALS)
+def test_recorded_decisions_give_the_same_state_at_every_point(
+    schedule: list[int], rounds: list[list[Happening]], refusals: frozenset[int]
+) -> None:
+    cluster = ReorderingCluster(schedule, refusals=refusals)
+    _play(cluster, rounds)
+    live, recalled, verified = Fleet(), Fleet(), Fleet()
+    for sequence, subject, envelope, decision in cluster.journal:
+        read_back = decisions.decode(decisions.encode(decision)) if decision is not None else None
+        live.step(sequence, subject, envelope)
+        recalled.recall(sequence, subject, envelope, read_back)
+        assert verified.propose(sequence, subject, envelope, read_back) == decision
+        assert _bytes(live) == _bytes(recalled) == _bytes(verified)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(schedule=SCHEDULES, rounds=ROUNDS, refusals=REFUSALS, at=st.floats(0, 1))
+def test_a_state_that_was_written_and_read_decides_the_same(
+    schedule: list[int], rounds: list[list[Happening]], refusals: frozenset[int], at: float
+) -> None:
+    cluster = ReorderingCluster(schedule, refusals=refusals)
+    _play(cluster, rounds)
+    middle = int(at * len(cluster.journal))
+    fleet = Fleet()
+    for position, (sequence, subject, envelope, decision) in enumerate(cluster.journal):
+        if position == middle:
+            fleet.aggregates = {
+                name: msgspec.json.decode(msgspec.json.encode(state), type=Aggregate)
+                for name, state in fleet.aggregates.items()
+            }
+        stepped = fleet.step(sequence, subject, envelope)
+        assert (decisions.encode(stepped[1]) if stepped else None) == (decisions.encode(decision) if decision else None)
+
+
+def test_the_plain_order_has_every_kind_of_news() -> None:
+    cluster = ReorderingCluster([], refusals=frozenset({0, 9}))
+    _play(cluster, [[each] for each in _happenings()])
+    kinds = {type(envelope.fact) for _, _, envelope, _ in cluster.journal}
+    assert {events.PodDeleted, events.StatefulSetDeleted, events.CommandSucceeded, events.TimerFired} <= kinds
+    assert len(cluster.deleted) == GROUPS * 7
