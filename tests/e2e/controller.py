@@ -16,7 +16,7 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from adapters.journal.port import Journal
+from adapters.journal.port import Journal, Record
 from adapters.nats.connection import connect
 from adapters.nats.embedded import server_for_reading
 from adapters.nats.journal import open_journal_for_reading
@@ -33,6 +33,8 @@ CLUSTER: Final = "default"
 _SEED: Final = "101"
 _OTHER_SEED: Final = "20202"
 _STOP_SECONDS_MAX: Final = 20
+# Counts in the status are written a second after the last write at most.
+_REST_SECONDS: Final = 2.0
 
 
 class Controller:
@@ -120,6 +122,22 @@ class Controller:
             finally:
                 await connection.close()
 
+    async def hear(self, namespace: str, *, seconds: float) -> Record | None:
+        """The next event about a namespace that is recorded from now on; ``None`` when there is none for so long."""
+        async with self.journal() as journal:
+            try:
+                return await asyncio.wait_for(_next(journal, namespace), timeout=seconds)
+            except TimeoutError:
+                return None
+
+    async def at_rest(self, namespace: str) -> None:
+        """Wait until nothing more comes of what has happened there: longer than any timer of a healthy set."""
+
+        async def silent() -> bool:
+            return await self.hear(namespace, seconds=_REST_SECONDS) is None
+
+        await eventually(silent, what=f"the journal to come to rest about {namespace}")
+
     def log_tail(self) -> str:
         """The end of what the controller has said."""
         return self._child.log_tail()
@@ -160,3 +178,14 @@ class Controller:
         output, errors = await process.communicate()
         assert process.returncode is not None
         return process.returncode, output, errors
+
+
+async def _next(journal: Journal, namespace: str) -> Record:
+    last = await journal.events.last_sequence()
+    batches = journal.events.read(
+        from_sequence=last + 1, subject_filter=f"lws.events.{CLUSTER}.*.{namespace}.>", follow=True
+    )
+    async with contextlib.aclosing(batches):
+        async for batch in batches:
+            return batch[0]
+    raise AssertionError("the journal has ended")
