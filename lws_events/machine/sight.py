@@ -61,7 +61,10 @@ def note_shown(state: Aggregate, fact: events.Fact, *, name: str) -> None:
 
 def note_made(state: Aggregate, command: commands.AnyCommand, outcome: events.CommandSucceeded, *, at_ms: int) -> None:
     """A command made an object. If no watch has shown it, it counts as there all the same."""
-    if _is_missing(state, command):
+    if not _is_wanted(state, command):
+        return
+    known = _shown(state, command)
+    if known is None or (known.uid != outcome.uid and precedes(known.resource_version, outcome.resource_version)):
         state.unseen[outcome.target] = Unseen(outcome.uid, at_ms)
 
 
@@ -71,20 +74,32 @@ def is_unseen(state: Aggregate, target: str, *, at_ms: int) -> bool:
     return unseen is not None and abs(at_ms - unseen.since_ms) < UNSEEN_MS_MAX
 
 
-def _is_missing(state: Aggregate, command: commands.AnyCommand) -> bool:
-    """Whether the command makes an object that is still wanted and that no watch has shown."""
-    set_uid = state.set_.uid if state.set_ is not None else ""
+def _is_wanted(state: Aggregate, command: commands.AnyCommand) -> bool:
+    """Whether a command makes an object, for an owner that is still there."""
     match command:
         case commands.CreateControllerRevision():
-            return command.name not in state.revisions
-        case commands.ApplyLeaderStatefulSet():
-            return state.leader_set is None and command.owner_uid == set_uid
-        case commands.CreateService() if command.name == state.name.name:
-            return state.service is None and command.owner_uid == set_uid
-        case commands.CreateService() | commands.CreateWorkerStatefulSet():
+            return True
+        case commands.CreateWorkerStatefulSet() | commands.CreateService() if command.name != state.name.name:
             group = state.groups.get(command.name)
-            if group is None or group.leader is None or group.leader.view.uid != command.owner_uid:
-                return False
-            return (group.service if isinstance(command, commands.CreateService) else group.worker_set) is None
+            return group is not None and group.leader is not None and group.leader.view.uid == command.owner_uid
+        case commands.ApplyLeaderStatefulSet() | commands.CreateService():
+            return state.set_ is not None and state.set_.uid == command.owner_uid
         case _:
             return False
+
+
+def _shown(state: Aggregate, command: commands.AnyCommand) -> events.View | None:
+    """The object of the command's target as watches have shown it."""
+    match command:
+        case commands.CreateControllerRevision():
+            return state.revisions.get(command.name)
+        case commands.ApplyLeaderStatefulSet():
+            return state.leader_set
+        case commands.CreateService() if command.name == state.name.name:
+            return state.service
+        case commands.CreateService():
+            return state.groups[command.name].service
+        case commands.CreateWorkerStatefulSet():
+            return state.groups[command.name].worker_set
+        case _:
+            return None

@@ -1,9 +1,10 @@
 """A cluster that answers commands at once and whose news arrive in any order between the watches.
 
-Each kind of object has a watch of its own, outcomes have another; each keeps its order, and a schedule says whose turn
+Each kind of object has a watch of its own, outcomes have another; each keeps its order, and chance says whose turn
 it is, and when old news are repeated. No journal, no API: as much of Kubernetes as decides about groups.
 """
 
+import random
 from collections import deque
 from typing import Any
 
@@ -19,14 +20,16 @@ from tests.scenario import SAMPLE_SPEC
 GOING = "2024-01-01T00:00:00Z"
 SIZE: int = SAMPLE_SPEC["leaderWorkerTemplate"]["size"]
 STEPS_MAX = 5_000
+REPEATED = 0.3
+"""How often old news are told again before the next."""
 
 News = tuple[str, str, events.Fact]
 
 
 class ReorderingCluster:
-    """One set called ``default/sample``. ``schedule``: numbers that decide which watch speaks next."""
+    """One set called ``default/sample``. ``seed`` decides which watch speaks next, and what it repeats."""
 
-    def __init__(self, schedule: list[int], *, refusals: frozenset[int] = frozenset()) -> None:
+    def __init__(self, seed: int, *, refusals: frozenset[int] = frozenset()) -> None:
         self.fleet = Fleet()
         self.name = SetName("default", "sample")
         self.at_ms = 1_700_000_000_000
@@ -37,7 +40,7 @@ class ReorderingCluster:
         """uid of the leader of each worker StatefulSet that was made, in order."""
         self.made_again: list[str] = []
         """Names of worker StatefulSets that were to be made although they were there, for the same leader."""
-        self._schedule = deque(schedule)
+        self._chance = random.Random(seed)
         self._refusals = refusals
         """Which of the commands, counted from 0, are refused with an internal error."""
         self._commanded = 0
@@ -101,10 +104,9 @@ class ReorderingCluster:
         for _ in range(STEPS_MAX):
             waiting = sorted(kind for kind, watch in self._watches.items() if watch)
             if waiting:
-                turn = self._turn()
-                if turn % 5 == 0 and self._told:
-                    self._deliver(self._told[turn * 7919 % len(self._told)])  # old news
-                news = self._watches[waiting[turn % len(waiting)]].popleft()
+                if self._told and self._chance.random() < REPEATED:
+                    self._deliver(self._chance.choice(self._told))
+                news = self._watches[self._chance.choice(waiting)].popleft()
                 self._told.append(news)
                 self._deliver(news)
             elif self.state.timers:
@@ -114,9 +116,6 @@ class ReorderingCluster:
             else:
                 return
         raise AssertionError("the cluster does not settle")
-
-    def _turn(self) -> int:
-        return self._schedule.popleft() if self._schedule else 1
 
     def _deliver(self, news: News) -> None:
         kind, name, fact = news

@@ -1,6 +1,7 @@
 """News in any order, twice or late: the same groups are recreated, each once, and the set ends up the same."""
 
 from collections.abc import Callable
+from operator import methodcaller
 
 import hypothesis.strategies as st
 import msgspec
@@ -12,7 +13,7 @@ from lws_events.machine.state import Aggregate
 from tests.property.reordering_cluster import ReorderingCluster
 
 GROUPS = 3
-SCHEDULES = st.lists(st.integers(0, 10_000), max_size=300)
+SEEDS = st.integers(0, 2**32 - 1)
 REFUSALS = st.frozensets(st.integers(0, 40), max_size=6)
 
 Happening = tuple[str, int, Callable[[ReorderingCluster], None]]
@@ -24,16 +25,16 @@ def _happenings() -> list[Happening]:
     for index in range(GROUPS):
         for worker in (1, 2):
             found += [
-                ("failure", index, lambda c, i=index, w=worker: c.force_delete(i, w)),
-                ("failure", index, lambda c, i=index, w=worker: c.restart(f"sample-{i}-{w}")),
-                ("failure", index, lambda c, i=index, w=worker: c.evict(i, w)),
+                ("failure", index, methodcaller("force_delete", index, worker)),
+                ("failure", index, methodcaller("restart", f"sample-{index}-{worker}")),
+                ("failure", index, methodcaller("evict", index, worker)),
             ]
-        found.append(("failure", index, lambda c, i=index: c.restart(f"sample-{i}")))
-        found.append(("deletion", index, lambda c, i=index: c.delete_leader(i)))
+        found.append(("failure", index, methodcaller("restart", f"sample-{index}")))
+        found.append(("deletion", index, methodcaller("delete_leader", index)))
     return found
 
 
-ROUNDS = st.lists(st.lists(st.sampled_from(_happenings()), max_size=4), max_size=3)
+ROUNDS = st.lists(st.lists(st.sampled_from(_happenings()), min_size=1, max_size=4), min_size=1, max_size=3)
 
 
 def _play(cluster: ReorderingCluster, rounds: list[list[Happening]]) -> None:
@@ -55,12 +56,12 @@ def _play(cluster: ReorderingCluster, rounds: list[list[Happening]]) -> None:
         assert sorted(deleted) == sorted(must)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(schedule=SCHEDULES, rounds=ROUNDS, refusals=REFUSALS)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(seed=SEEDS, rounds=ROUNDS, refusals=REFUSALS)
 def test_each_failed_group_is_recreated_exactly_once(
-    schedule: list[int], rounds: list[list[Happening]], refusals: frozenset[int]
+    seed: int, rounds: list[list[Happening]], refusals: frozenset[int]
 ) -> None:
-    cluster = ReorderingCluster(schedule, refusals=refusals)
+    cluster = ReorderingCluster(seed, refusals=refusals)
     _play(cluster, rounds)
     assert cluster.made_again == []
     assert {cluster.leader_uid(index) for index in range(GROUPS)} <= set(cluster.worker_sets_made)
@@ -77,11 +78,11 @@ def _bytes(fleet: Fleet) -> bytes:
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(schedule=SCHEDULES, rounds=ROUNDS, refusals=REFUSALS)
+@given(seed=SEEDS, rounds=ROUNDS, refusals=REFUSALS)
 def test_recorded_decisions_give_the_same_state_at_every_point(
-    schedule: list[int], rounds: list[list[Happening]], refusals: frozenset[int]
+    seed: int, rounds: list[list[Happening]], refusals: frozenset[int]
 ) -> None:
-    cluster = ReorderingCluster(schedule, refusals=refusals)
+    cluster = ReorderingCluster(seed, refusals=refusals)
     _play(cluster, rounds)
     live, recalled, verified = Fleet(), Fleet(), Fleet()
     for sequence, subject, envelope, decision in cluster.journal:
@@ -93,11 +94,11 @@ def test_recorded_decisions_give_the_same_state_at_every_point(
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(schedule=SCHEDULES, rounds=ROUNDS, refusals=REFUSALS, at=st.floats(0, 1))
+@given(seed=SEEDS, rounds=ROUNDS, refusals=REFUSALS, at=st.floats(0, 1))
 def test_a_state_that_was_written_and_read_decides_the_same(
-    schedule: list[int], rounds: list[list[Happening]], refusals: frozenset[int], at: float
+    seed: int, rounds: list[list[Happening]], refusals: frozenset[int], at: float
 ) -> None:
-    cluster = ReorderingCluster(schedule, refusals=refusals)
+    cluster = ReorderingCluster(seed, refusals=refusals)
     _play(cluster, rounds)
     middle = int(at * len(cluster.journal))
     fleet = Fleet()
@@ -112,7 +113,7 @@ def test_a_state_that_was_written_and_read_decides_the_same(
 
 
 def test_the_plain_order_has_every_kind_of_news() -> None:
-    cluster = ReorderingCluster([], refusals=frozenset({0, 9}))
+    cluster = ReorderingCluster(0, refusals=frozenset({0, 9}))
     _play(cluster, [[each] for each in _happenings()])
     kinds = {type(envelope.fact) for _, _, envelope, _ in cluster.journal}
     assert {events.PodDeleted, events.StatefulSetDeleted, events.CommandSucceeded, events.TimerFired} <= kinds
