@@ -11,7 +11,9 @@ def run(settings: "Settings") -> int:
     import asyncio
 
     from adapters.controller.process import run_until_signalled
+    from adapters.controller.tls_buffers import shrink_tls_buffers
     from adapters.observability.logs import configure_logs
 
     configure_logs(level=settings.log_level, format=settings.log_format)
+    shrink_tls_buffers()
     return asyncio.run(run_until_signalled(settings))

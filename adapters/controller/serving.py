@@ -12,11 +12,9 @@ from adapters.journal.group_commit import GroupCommit
 from adapters.journal.port import Message
 from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.pace import Clock
-from adapters.webhooks.certificates import ServerIdentity
 from adapters.webhooks.changes import ChangeRelay
 from adapters.webhooks.cluster import KubernetesSecretStore, KubernetesWebhookConfigurations
 from adapters.webhooks.files import CertificateFiles
-from adapters.webhooks.rotation import CertificateRotator
 from adapters.webhooks.server import AdmissionServer, RequestMetrics
 from adapters.webhooks.tls import LiveCertificate
 from lws_events import events
@@ -59,6 +57,10 @@ async def serving_admission(
         background.start(files.run(), name="certificate files")
     else:
         assert client is not None, "a certificate of our own making is kept in the cluster"
+        # Only here: the library that makes certificates weighs 7 MiB.
+        from adapters.webhooks.certificates import ServerIdentity
+        from adapters.webhooks.rotation import CertificateRotator
+
         rotator = CertificateRotator(
             KubernetesSecretStore(client, namespace=settings.namespace, name=settings.secret),
             KubernetesWebhookConfigurations(client),

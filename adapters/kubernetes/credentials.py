@@ -1,9 +1,9 @@
 """Where the API server is, whom to trust, and who we are: from a kubeconfig, or from the pod that we run in.
 
-The kubernetes library reads the sources (files, exec plugins, OIDC) and refreshes what expires; it is imported only
-when credentials are loaded. Rotation: a token is read again every minute, an exec plugin's or OIDC token when it is
-about to expire, everything (certificates too) from scratch when the API server answers 401. Requests themselves are
-not made here.
+The kubernetes library reads what is more than plain files (exec plugins, OIDC) and refreshes what expires; it is
+imported only when it is needed (``plain_credentials`` says why). Rotation: a token is read again every minute, an exec
+plugin's or OIDC token when it is about to expire, everything (certificates too) from scratch when the API server
+answers 401. Requests themselves are not made here.
 """
 
 import asyncio
@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from adapters.kubernetes.errors import CredentialsError
 from adapters.kubernetes.pace import Clock, SystemClock
+from adapters.kubernetes.plain_credentials import PlainConfiguration, of_pod, read
 
 REREAD_SECONDS: Final = 60.0
 """How long a token is used before its source is looked at again: kubelets renew a token long before it expires."""
@@ -73,7 +74,7 @@ async def load(
     if named:
         source = _KubeConfig(named)
     elif environ.get("KUBERNETES_SERVICE_HOST"):
-        source = _InCluster()
+        source = _InCluster(environ)
     else:
         default = Path.home() / ".kube" / "config"
         if not default.exists():
@@ -173,17 +174,14 @@ class LibraryCredentials:
 class _InCluster:
     """The account of the pod that this process runs in."""
 
-    async def load(self) -> Any:
-        from kubernetes.aio import config
-        from kubernetes.aio.client import Configuration
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
 
-        configuration = Configuration()
-        library: Any = config
-        library.load_incluster_config(client_configuration=configuration)
-        return configuration
+    async def load(self) -> PlainConfiguration:
+        return of_pod(self._environ)
 
-    async def refresh(self, configuration: Any) -> None:
-        await configuration.get_api_key_with_prefix("BearerToken")  # its hook reads the token file again
+    async def refresh(self, configuration: PlainConfiguration) -> None:
+        configuration.read_token()
 
 
 class _KubeConfig:
@@ -194,11 +192,15 @@ class _KubeConfig:
         self._loader: Any = None
 
     async def load(self) -> Any:
+        if not any(Path(path).expanduser().exists() for path in self._files.split(os.pathsep) if path):  # noqa: ASYNC240
+            raise CredentialsError(f"kubeconfig {self._files} does not exist")
+        plain = None if os.pathsep in self._files else read(Path(self._files).expanduser())  # noqa: ASYNC240
+        if plain is not None:
+            self._loader = None
+            return plain
         from kubernetes.aio import config
         from kubernetes.aio.client import Configuration
 
-        if not any(Path(path).expanduser().exists() for path in self._files.split(os.pathsep) if path):  # noqa: ASYNC240
-            raise CredentialsError(f"kubeconfig {self._files} does not exist")
         configuration = Configuration()
         if self._loader is not None and self._loader.provider == "oidc":
             # Only this loader knows the refresh token that the identity provider handed out last.
@@ -213,6 +215,9 @@ class _KubeConfig:
         return configuration
 
     async def refresh(self, configuration: Any) -> None:
+        if isinstance(configuration, PlainConfiguration):
+            configuration.read_token()
+            return
         if self._plugin and not hasattr(self._loader, "exec_plugin_expiry"):
             return  # without an expiry the plugin is run again only after a 401
         await self._loader.load_and_set(configuration)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.kubernetes import plain_credentials
 from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.credentials import REREAD_SECONDS, Access, load
 from adapters.kubernetes.errors import ApiError, ApiUnavailable, CredentialsError
@@ -210,24 +211,19 @@ async def test_an_exec_plugin_is_run_again_after_401(tmp_path: Path) -> None:
 
 
 async def test_the_account_of_a_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from kubernetes.aio.config import incluster_config
-
+    monkeypatch.setattr(plain_credentials, "ACCOUNT", tmp_path)
     token, authority = tmp_path / "token", tmp_path / "ca.crt"
     token.write_text("first")
     authority.write_bytes(make_authority().pem)
-    monkeypatch.setattr(incluster_config, "SERVICE_TOKEN_FILENAME", str(token))
-    monkeypatch.setattr(incluster_config, "SERVICE_CERT_FILENAME", str(authority))
     environ = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
     credentials = await load(environ=environ, clock=LeapingClock())
     first = await credentials.access()
     assert credentials.server == "https://[fd00::1]:443"
-    assert first.authorization == "bearer first"
+    assert first.authorization == "Bearer first"
     token.write_text("second")
     authority.write_bytes(make_authority().pem)
     second = await credentials.renew(first)
-    assert second.authorization == "bearer second"
+    assert second.authorization == "Bearer second"
     assert second.tls is not first.tls  # a rotated authority is trusted
     assert await credentials.renew(first) is second  # many were refused with the same token: one renewal
 
