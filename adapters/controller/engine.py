@@ -13,7 +13,8 @@ from typing import Final, Protocol
 import structlog
 
 from adapters.controller.recorded import RecordedDecisions
-from adapters.journal.errors import JournalUnavailable
+from adapters.journal.epoch import epochs
+from adapters.journal.errors import Fenced, JournalDamaged, JournalUnavailable
 from adapters.journal.port import Journal, Message, Record
 from lws_events import decisions, events
 from lws_events.commands import SetTimer
@@ -54,6 +55,8 @@ class Engine:
         self.caught_up = asyncio.Event()
         """Set once everything that was in the journal at the start has been taken in, and what was in flight is
         being carried out."""
+        self.trouble = ""
+        """Why decisions wait, while they do."""
         self._journal = journal
         self._executor = executor
         self._metrics = metrics
@@ -63,28 +66,56 @@ class Engine:
 
     async def run(self) -> None:
         """Take in the journal and go on with it until cancelled. Raises ``Fenced`` when another instance decides."""
-        stream = self._journal.events
-        self._decided_through = await self._journal.decisions.last_sequence()
-        past = await stream.last_sequence()
-        await self._recover(past)
-        async with contextlib.aclosing(stream.read(from_sequence=past + 1, follow=True)) as batches:
+        past = await self._recover_patiently()
+        async with contextlib.aclosing(self._journal.events.read(from_sequence=past + 1, follow=True)) as batches:
             async for batch in batches:
                 await self._live(batch)
 
-    async def _recover(self, past: int) -> None:
+    async def require_tail(self) -> None:
+        """Raise ``JournalDamaged`` where the stream ends before what was read from it.
+
+        A server that was not told to sync every write can lose its tail in a power failure. The sequences are handed
+        out again, but a reader that goes on never sees them: the process must start anew, with a new epoch.
+        """
+        seen = self.fleet.sequence
+        last = await self._journal.events.last_sequence()
+        if last < seen:
+            raise JournalDamaged(f"the journal has lost its tail: it ends at {last}, after {seen} had been read")
+
+    async def _recover_patiently(self) -> int:
+        """Recover, from the beginning again whenever the journal breaks off; returns the last sequence taken in."""
+        delay_seconds = _RETRY_SECONDS_MIN
+        while True:
+            try:
+                return await self._recover()
+            except JournalUnavailable as error:
+                self.trouble = str(error)
+                _log.warning("the journal broke off while it was being read; once more", error=str(error))
+            await asyncio.sleep(delay_seconds)
+            delay_seconds = min(delay_seconds * 2, _RETRY_SECONDS_MAX)
+            self.fleet = Fleet()
+            self._unwritten = []
+
+    async def _recover(self) -> int:
         """Fold what is there with the decisions that were recorded; decide about what nobody decided about."""
-        recorded = RecordedDecisions(self._journal.decisions)
-        if past:
-            batches = self._journal.events.read(to_sequence=past, follow=False)
-            async with contextlib.aclosing(batches):
-                async for batch in batches:
-                    for record in batch:
-                        await self._recall(record, recorded)
-                    await asyncio.sleep(0)
+        stream = self._journal.events
+        self._decided_through = await self._journal.decisions.last_sequence()
+        past = await stream.last_sequence()
+        known = [epoch async for epoch in epochs(stream, self._journal.cluster)]
+        recorded = RecordedDecisions(self._journal.decisions, epochs=known)
+        async with contextlib.aclosing(recorded):
+            if past:
+                async with contextlib.aclosing(stream.read(to_sequence=past, follow=False)) as batches:
+                    async for batch in batches:
+                        for record in batch:
+                            await self._recall(record, recorded)
+                        await asyncio.sleep(0)
+        self.trouble = ""
         await self._write()
         unfinished = self._resubmit()
         _log.info("caught up with the journal", sequence=past, sets=len(self.fleet.aggregates), in_flight=unfinished)
         self.caught_up.set()
+        return past
 
     async def _recall(self, record: Record, recorded: RecordedDecisions) -> None:
         envelope = events.decode(record.data)
@@ -121,20 +152,52 @@ class Engine:
             Message(decision_subject(cluster, set_name), decisions.encode(decision), decision.message_id)
             for set_name, decision in written
         ]
-        delay_seconds = _RETRY_SECONDS_MIN
-        while True:
-            try:
-                appended = await self._journal.decisions.append(messages, expected_last_sequence=self._decided_through)
-            except JournalUnavailable as error:
-                _log.warning("decisions wait for the journal", decisions=len(messages), error=str(error))
-                await asyncio.sleep(delay_seconds)
-                delay_seconds = min(delay_seconds * 2, _RETRY_SECONDS_MAX)
-            else:
-                break
-        self._decided_through = max(self._decided_through, appended.last_sequence)
+        await self._append(messages)
         for set_name, decision in written:
             self._metrics.decided(set_name, decision)
         return written
+
+    async def _append(self, messages: list[Message]) -> None:
+        """Append decisions behind the fence, waiting as long as the journal is away. Raises ``Fenced``."""
+        delay_seconds = _RETRY_SECONDS_MIN
+        while messages:
+            try:
+                appended = await self._journal.decisions.append(messages, expected_last_sequence=self._decided_through)
+            except JournalUnavailable as error:
+                self.trouble = str(error)
+                _log.warning("decisions wait for the journal", decisions=len(messages), error=str(error))
+                await asyncio.sleep(delay_seconds)
+                delay_seconds = min(delay_seconds * 2, _RETRY_SECONDS_MAX)
+            except Fenced as fenced:
+                messages = await self._without_stored(messages, fenced)
+            else:
+                self._decided_through = max(self._decided_through, appended.last_sequence)
+                break
+        self.trouble = ""
+
+    async def _without_stored(self, messages: list[Message], fenced: Fenced) -> list[Message]:
+        """What is left to append where the fence was moved by ourselves; raises ``fenced`` where it was not.
+
+        An append whose acknowledgement is lost may be sent again after the journal has forgotten its message ids.
+        """
+        stored, through = 0, self._decided_through
+        try:
+            reading = self._journal.decisions.read(from_sequence=self._decided_through + 1, follow=False)
+            async with contextlib.aclosing(reading) as batches:
+                async for batch in batches:
+                    for record in batch:
+                        if stored == len(messages) or not _is_stored_as(record, messages[stored]):
+                            raise fenced
+                        stored += 1
+                    through = batch[-1].sequence
+        except JournalUnavailable as error:
+            _log.warning("decisions wait for the journal", decisions=len(messages), error=str(error))
+            await asyncio.sleep(_RETRY_SECONDS_MIN)
+            return messages
+        if not stored:
+            raise fenced
+        self._decided_through = through
+        return messages[stored:]
 
     def _resubmit(self) -> int:
         """Hand out again everything that has no outcome, timers included; returns how many commands that are."""
@@ -146,5 +209,10 @@ class Engine:
                 unfinished += 1
             for timer, fire_at_ms in state.timers.items():
                 command = SetTimer(timer=timer, fire_at_ms=fire_at_ms)
-                self._executor.submit(name, Issued(id=f"{self.fleet.epoch}-timer-{timer}", command=command))
+                # Of any set: an executor takes an id once.
+                self._executor.submit(name, Issued(id=f"{self.fleet.epoch}-timer-{name}-{timer}", command=command))
         return unfinished
+
+
+def _is_stored_as(record: Record, message: Message) -> bool:
+    return (record.subject, record.data) == (message.subject, message.data)

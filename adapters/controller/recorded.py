@@ -1,50 +1,53 @@
 """The recorded decisions, read in step with the events that caused them."""
 
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
+from typing import Final
 
-from adapters.journal.port import Record, Stream
+from adapters.journal.port import Stream
 from lws_events import decisions
 from lws_events.decisions import Decision
+
+_BEFORE_ALL: Final = -1
 
 
 class RecordedDecisions:
     """Hands out the decision that was recorded for an event, event after event, reading each decision once.
 
-    A decision belongs to the event of its cause *in its epoch*: sequences are handed out again after a lost tail, and
-    decisions about events that were lost are passed over.
+    A decision belongs to the event of its cause *in its epoch*: sequences are handed out again after a lost tail.
+    Decisions about events that the journal no longer has are passed over. Close it (``contextlib.aclosing``).
     """
 
-    def __init__(self, stream: Stream) -> None:
-        self._batches: AsyncIterator[Sequence[Record]] = stream.read(follow=False)
+    def __init__(self, stream: Stream, *, epochs: Sequence[str]) -> None:
+        """``epochs``: all that the events are known to have, in order. Any other epoch was lost with its events."""
+        self._batches = stream.read(follow=False)
         self._ahead: deque[Decision] = deque()
-        self._epoch = ""
-        self._epochs_over: set[str] = set()
-        self.last_cause = 0
-        """Cause of the last decision that was handed out."""
+        self._ranks = {epoch: rank for rank, epoch in enumerate(epochs)}
+        self._present = _BEFORE_ALL
 
     def epoch_started(self, epoch: str) -> None:
         """From the next event on, sequences are of this epoch."""
-        self._epochs_over.add(self._epoch)
-        self._epoch = epoch
+        self._present = self._ranks.setdefault(epoch, len(self._ranks))
 
     async def take(self, cause: int) -> Decision | None:
         """The decision about the event with this sequence, if one was recorded."""
         while (head := await self._head()) is not None:
-            if head.epoch == self._epoch and head.cause >= cause:
-                if head.cause > cause:
-                    return None
-                self._ahead.popleft()
-                self.last_cause = cause
-                return head
-            if head.epoch != self._epoch and head.epoch not in self._epochs_over:
-                return None  # of an epoch that begins further on
+            # Before the first epoch that is recorded, whatever is no later one is of an epoch that was cut off.
+            rank = self._ranks.get(head.epoch, _BEFORE_ALL)
+            if rank > self._present or (rank == self._present and head.cause > cause):
+                return None
             self._ahead.popleft()
+            if rank == self._present and head.cause == cause:
+                return head
         return None
 
     async def is_exhausted(self) -> bool:
         """No decision is left: what comes now was never decided about."""
         return await self._head() is None
+
+    async def aclose(self) -> None:
+        """Stop reading."""
+        await self._batches.aclose()
 
     async def _head(self) -> Decision | None:
         while not self._ahead:

@@ -5,12 +5,14 @@ a random name, recorded in the stream itself when the stream is created, and aga
 snapshot says. Whether a stream is too short is for the caller to judge.
 """
 
+import contextlib
+from collections.abc import AsyncGenerator
 from typing import NamedTuple
 
 import msgspec
 
 from adapters.journal.errors import Fenced, JournalDamaged
-from adapters.journal.port import Message, Stream
+from adapters.journal.port import Message, Record, Stream
 from lws_events.events import Envelope, EpochStarted, decode, encode
 from lws_events.subjects import epoch_subject
 
@@ -28,14 +30,16 @@ async def current_epoch(events: Stream, cluster: str) -> Epoch | None:
     records = (await events.latest(epoch_subject(cluster))).records
     if not records:
         return None
-    record = records[-1]
-    try:
-        fact = decode(record.data).fact
-    except msgspec.DecodeError as error:
-        raise JournalDamaged(f"stream {events.name}, sequence {record.sequence}: no epoch: {error}") from error
-    if not isinstance(fact, EpochStarted):
-        raise JournalDamaged(f"stream {events.name}, sequence {record.sequence}: {type(fact).__name__} is no epoch")
-    return Epoch(fact.epoch, record.sequence, False)
+    return Epoch(_epoch(events, records[-1]), records[-1].sequence, False)
+
+
+async def epochs(events: Stream, cluster: str) -> AsyncGenerator[str, None]:
+    """All epochs of a stream in the order in which they began. Raises ``JournalUnavailable``, ``JournalDamaged``."""
+    reading = events.read(subject_filter=epoch_subject(cluster), follow=False)
+    async with contextlib.aclosing(reading) as batches:
+        async for batch in batches:
+            for record in batch:
+                yield _epoch(events, record)
 
 
 async def ensure_epoch(events: Stream, cluster: str, *, new_epoch: str, at_ms: int) -> Epoch:
@@ -64,3 +68,13 @@ async def _append(events: Stream, cluster: str, *, new_epoch: str, at_ms: int, e
     message = Message(epoch_subject(cluster), data, f"epoch/{new_epoch}", expected)
     appended = await events.append([message])
     return Epoch(new_epoch, appended.last_sequence, True)
+
+
+def _epoch(events: Stream, record: Record) -> str:
+    try:
+        fact = decode(record.data).fact
+    except msgspec.DecodeError as error:
+        raise JournalDamaged(f"stream {events.name}, sequence {record.sequence}: no epoch: {error}") from error
+    if not isinstance(fact, EpochStarted):
+        raise JournalDamaged(f"stream {events.name}, sequence {record.sequence}: {type(fact).__name__} is no epoch")
+    return fact.epoch
