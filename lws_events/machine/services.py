@@ -53,6 +53,8 @@ def _look_at(draft: Draft, existing: ServiceObserved, *, name: str, owner_uid: s
     owner = existing.owner
     if existing.deleting_since is not None or (owner is not None and owner.uid == owner_uid):
         return
+    if f"service/{name}" in draft.state.in_flight:
+        return  # our own creation has met it: judged with its outcome, which would forget a warning given now
     if existing.headless and existing.selector == selector:
         return  # as good as ours
     if owner is not None and owner.kind in ("Pod", names.KIND):

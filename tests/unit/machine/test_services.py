@@ -119,3 +119,15 @@ def test_d33_a_service_of_that_name_is_accepted_if_it_does_the_job(view: dict[st
     assert warnings == ([] if is_accepted else [text])
     assert len(scenario.facts(ObjectLeftAlone)) == len(warnings)
     assert scenario.state.status["readyReplicas"] == 2  # the rest of the set goes on
+
+
+def test_a_foreign_service_that_our_own_creation_meets_is_told_once() -> None:
+    scenario = Scenario()
+    scenario.apply_set()
+    [issued] = scenario.issued(CreateService)
+    _service(scenario, "sample", headless=False)  # what the executor found under the name, before its outcome
+    scenario.succeed(issued, uid="svc")
+    scenario.run()
+    assert _names(scenario) == ["sample"]
+    notes = [each.note for each in scenario.commanded(RecordEvent)]
+    assert len([note for note in notes if "is not managed by" in note]) == 1
