@@ -101,9 +101,11 @@ class Controller:
 
     async def ask(self, *arguments: str) -> Any:
         """What another process of the program says about the journal, as JSON. Raises ``AssertionError``."""
-        code, output, errors = await self._run(*arguments, "--data-dir", str(self.data_dir), "-o", "json")
-        assert code == 0, f"lws-events {' '.join(arguments)}: exit code {code}\n{output.decode()}\n{errors.decode()}"
-        return msgspec.json.decode(output)
+        return await _asked(*arguments, "--data-dir", str(self.data_dir))
+
+    async def ask_file(self, file: Path, *arguments: str) -> Any:
+        """As ``ask``, about an exported journal."""
+        return await _asked(*arguments, "--file", str(file))
 
     async def verify(self) -> dict[str, Any]:
         """Recompute every decision in another process; there must be no difference. Returns the verification."""
@@ -167,17 +169,19 @@ class Controller:
         except ApiError as error:
             return error.code, error.status
 
-    async def _run(self, *arguments: str) -> tuple[int, bytes, bytes]:
-        process = await asyncio.create_subprocess_exec(
-            *(PROGRAM, *arguments),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env={**os.environ, "PYTHONHASHSEED": _OTHER_SEED},
-        )
-        output, errors = await process.communicate()
-        assert process.returncode is not None
-        return process.returncode, output, errors
+
+async def _asked(*arguments: str) -> Any:
+    process = await asyncio.create_subprocess_exec(
+        *(PROGRAM, *arguments, "-o", "json"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PYTHONHASHSEED": _OTHER_SEED},
+    )
+    output, errors = await process.communicate()
+    said = f"lws-events {' '.join(arguments)}: exit code {process.returncode}\n{output.decode()}\n{errors.decode()}"
+    assert process.returncode == 0, said
+    return msgspec.json.decode(output)
 
 
 async def _next(journal: Journal, namespace: str) -> Record:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import pytest
 
 from tests.bench.audit import AuditLog, pod_deletions, writes_of
-from tests.controlplane.api import Json, core, eventually
+from tests.controlplane.api import Json, core, eventually, statefulsets
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.kubelets import Kubelets
 from tests.e2e.controller import USER_AGENT, Controller
@@ -61,13 +61,25 @@ async def _evict(sets: Sets, kubelets: Kubelets, pod: str) -> None:
     await kubelets.evict(sets.namespace, pod)
 
 
+async def _kill_for_memory(sets: Sets, kubelets: Kubelets, pod: str) -> None:
+    await kubelets.kill_out_of_memory(sets.namespace, pod)
+
+
+async def _drain(sets: Sets, kubelets: Kubelets, pod: str) -> None:
+    """As ``kubectl drain`` does it."""
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": sets.namespace}}
+    await sets.api.create(core("pods", sets.namespace, pod) + "/eviction", eviction)
+
+
 WORKER: Final = "1-2"
 LEADER: Final = "1"
 FAILURES: Final = (
     Failure("worker-restart", WORKER, _restart, RECREATED, NOTHING),
+    Failure("worker-memory", WORKER, _kill_for_memory, RECREATED, NOTHING),
     Failure("leader-restart", LEADER, _restart, RECREATED, NOTHING),
     Failure("worker-deleted", WORKER, _deleting(), RECREATED, ONE_POD),
     Failure("worker-forced", WORKER, _deleting(grace_seconds=0), RECREATED, ONE_POD),
+    Failure("worker-drained", WORKER, _drain, RECREATED, ONE_POD),
     Failure("worker-evicted", WORKER, _evict, RECREATED, ONE_POD),
     Failure("leader-deleted", LEADER, _deleting(), FOLLOWS, FOLLOWS),
     Failure("leader-forced", LEADER, _deleting(grace_seconds=0), FOLLOWS, FOLLOWS),
@@ -129,7 +141,9 @@ async def test_one_pod_fails(
         await _assert_told(sets, failure, is_recreated=failure in recreated)
         if failure in recreated:
             [chain] = await controller.ask("why", f"{sets.namespace}/{failure.set_name}")
-            assert chain["group"] in ("1", f"{failure.set_name}-1")
+            assert chain["failed_pod"] == f"{failure.set_name}-{failure.pod}"
+            assert chain["complete"]
+            assert failure.cause is not _kill_for_memory or "OOMKilled" in str(chain["links"])
     followers = [f.set_name for f in FAILURES if f.recreating == FOLLOWS]
     overlaps = [one for one in incarnations.overlaps if not any(name in one for name in followers)]
     assert not overlaps, "an old worker stood beside a new leader"
@@ -165,6 +179,23 @@ async def test_an_evicted_leader_takes_its_group_along(sets: Sets, kubelets: Kub
         group = {f"{name}-1", f"{name}-1-1", f"{name}-1-2"}
         await sets.when(name, what=f"group 1 of {name} to follow", holds=replaced(before[name], group))
     assert not await sets.notes("loose", reason="RecreateGroup")
+
+
+async def test_a_deleted_worker_statefulset_is_replaced_or_ends_its_group(sets: Sets) -> None:
+    """In background its pods do not belong to the group any more; in foreground they do while they go (spec 4.7)."""
+    for name in ("background", "foreground"):
+        await sets.create(a_victim(name, policy=ON_POD_RESTART))
+    await sets.available("background", "foreground")
+    before = {name: await sets.uids(name) for name in ("background", "foreground")}
+    for name in before:
+        path = statefulsets(sets.namespace, f"{name}-1")
+        await sets.api.delete(path, propagation=name.capitalize())
+    workers, group = {"background-1-1", "background-1-2"}, {"foreground-1", "foreground-1-1", "foreground-1-2"}
+    await sets.when("background", what="new workers", holds=replaced(before["background"], workers))
+    await sets.when("foreground", what="a new group", holds=replaced(before["foreground"], group))
+    await sets.available("background", "foreground")
+    assert not await sets.notes("background", reason="RecreateGroup")
+    assert len(await sets.notes("foreground", reason="RecreateGroup")) == 1
 
 
 async def test_after_start_forgives_what_happens_before_the_group_is_complete(

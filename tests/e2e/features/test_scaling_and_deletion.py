@@ -1,8 +1,10 @@
 """Groups come and go with the number asked for, and nothing is left of a deleted set (spec 2.1, traces 5.10, 5.17)."""
 
+from collections.abc import Callable
+
 import pytest
 
-from tests.controlplane.api import core, eventually, leaderworkersets
+from tests.controlplane.api import Json, core, eventually, leaderworkersets
 from tests.e2e.features.sets import PREFIX, Sets, a_set
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.asyncio(loop_scope="session")]
@@ -16,7 +18,7 @@ async def test_scaling_3_5_2_0_3(sets: Sets) -> None:
         await sets.scale("elastic", replicas)
         await sets.available("elastic")
         wanted = sorted(f"elastic-{i}{w}" for i in range(replicas) for w in ("", "-1"))
-        await sets.when("elastic", what=f"{replicas} groups", holds=lambda pods, wanted=wanted: sorted(pods) == wanted)
+        await sets.when("elastic", what=f"{replicas} groups", holds=_are(wanted))
         leader_set = await sets.statefulset("elastic")
         assert leader_set["spec"]["replicas"] == replicas
         assert leader_set["metadata"]["annotations"][f"{PREFIX}replicas"] == str(replicas)
@@ -28,6 +30,10 @@ async def test_scaling_3_5_2_0_3(sets: Sets) -> None:
     assert notes.count("deleting surge replicas from elastic-2 to elastic-4") == 1
     assert notes.count("deleting surge replicas from elastic-0 to elastic-1") == 1
     assert len(await sets.revisions("elastic")) == 1
+
+
+def _are(names: list[str]) -> Callable[[dict[str, Json]], bool]:
+    return lambda pods: sorted(pods) == names
 
 
 @pytest.mark.parametrize("propagation", ["Background", "Foreground"])
