@@ -73,11 +73,8 @@ def _judge_owner(group: Group, leader: PodState, failure: Failure) -> Verdict:
         return Verdict("leave", "the pod has no controller owner")
     if owner.kind == "Pod":
         return _RECREATE if owner.uid == leader.view.uid else _OF_EARLIER_LEADER
-    owned_by = group.worker_set_leaders.get(owner.uid)
-    if owned_by is None:
+    if group.worker_set_leaders.get(owner.uid) != leader.view.uid:
         return _WAIT  # its StatefulSet has not been seen yet
-    if owned_by != leader.view.uid:
-        return _OF_EARLIER_LEADER
     if group.worker_set is None or group.worker_set.uid != owner.uid:
         return Verdict("leave", "its StatefulSet is gone")
     if failure.gone and group.worker_set.deleting_since is not None:

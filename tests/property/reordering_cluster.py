@@ -36,6 +36,8 @@ class ReorderingCluster:
         self.journal: list[tuple[int, str, events.Envelope, Decision | None]] = []
         self.deleted: list[str] = []
         """uid of each leader whose deletion was carried out, in order."""
+        self.deleted_again: list[str] = []
+        """uid of each leader that was to be deleted although it had been."""
         self.worker_sets_made: list[str] = []
         """uid of the leader of each worker StatefulSet that was made, in order."""
         self.made_again: list[str] = []
@@ -214,6 +216,7 @@ class ReorderingCluster:
     def _delete_in_foreground(self, command: commands.DeleteLeaderPod) -> tuple[str, int] | None:
         index = int(command.name.rsplit("-", 1)[1])
         if self._leaders[index] != command.uid:
+            self.deleted_again += [command.uid] if command.uid in self.deleted else []
             return "Conflict", 409
         self.deleted.append(command.uid)
         self._tell_pod(command.name, deleting_since=GOING)

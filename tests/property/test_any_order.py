@@ -63,7 +63,7 @@ def test_each_failed_group_is_recreated_exactly_once(
 ) -> None:
     cluster = ReorderingCluster(seed, refusals=refusals)
     _play(cluster, rounds)
-    assert cluster.made_again == []
+    assert (cluster.made_again, cluster.deleted_again) == ([], [])
     assert {cluster.leader_uid(index) for index in range(GROUPS)} <= set(cluster.worker_sets_made)
     state = cluster.state
     assert (state.in_flight, state.unseen, state.timers) == ({}, {}, {})

@@ -241,6 +241,24 @@ def test_report_804_workers_of_a_deleted_leader_leave_the_new_one_alone(known: s
     if known == "after":
         scenario.worker_set("sample-0", uid="old-sts", leader_uid="old-leader")
     assert _deleted(scenario) == []
+    assert _left_alone(scenario) == []  # it is no failure at all
+
+
+def test_a_failure_of_a_leader_is_not_held_against_the_next_one() -> None:
+    # Noted while the set itself was still unknown, so that nothing could be decided.
+    origin = Scenario()
+    origin.run()
+    fact = next(each[2].fact for each in origin.recorded if isinstance(each[2].fact, events.SetObserved))
+    scenario = Scenario()
+    labels = {names.REVISION_KEY: "k", names.WORKER_INDEX: "0"}
+    owner = events.Owner("StatefulSet", "sample", "leader-set-uid")
+    for uid, restarts in (("first", 1), ("second", 0)):
+        pod = events.PodObserved(
+            uid=uid, resource_version=scenario.next_version(), labels=labels, owner=owner, restarts=restarts
+        )
+        scenario.see(subjects.POD, "sample-0", pod)
+    scenario.see(subjects.SET, "sample", fact)
+    assert _deleted(scenario) == []
 
 
 def test_a_failure_seen_before_its_statefulset_is_judged_afterwards() -> None:

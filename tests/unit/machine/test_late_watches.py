@@ -14,7 +14,7 @@ from lws_events.commands import (
     UpdateSetStatus,
 )
 from lws_events.decisions import Issued
-from lws_events.machine.sight import UNSEEN_MS_MAX
+from lws_events.machine.sight import GONE_MAX, UNSEEN_MS_MAX
 from tests.scenario import Scenario
 
 
@@ -141,6 +141,38 @@ def test_an_outcome_reported_twice_counts_once() -> None:
     scenario.show_result(revision)
     scenario.succeed(revision)
     assert scenario.succeed(revision) is None
+
+
+def test_a_view_from_before_the_known_one_changes_nothing() -> None:
+    scenario = _running()
+    before = scenario.next_version()
+    scenario.pod("sample-0-1", ready=False)
+    assert scenario.pod("sample-0-1", resource_version=before, phase="Pending") is None
+    assert scenario.group(0).workers["sample-0-1"].view.phase == "Running"
+
+
+def test_a_view_of_a_pod_that_is_gone_does_not_bring_it_back() -> None:
+    scenario = _running()
+    before = scenario.next_version()
+    scenario.pod_deleted("sample-0-1")
+    scenario.pod("sample-0-1", resource_version=before)
+    assert "sample-0-1" not in scenario.group(0).workers
+
+
+def test_a_deletion_inferred_from_an_old_listing_is_put_right_by_a_later_view() -> None:
+    scenario = _running()
+    gone = events.PodDeleted(uid="sample-0-1-uid", resource_version="50", inferred=True)
+    scenario.see(subjects.POD, "sample-0-1", gone)
+    scenario.pod("sample-0-1")
+    assert "sample-0-1" in scenario.group(0).workers
+
+
+def test_only_so_many_ends_are_remembered() -> None:
+    scenario = _running()
+    for number in range(GONE_MAX + 10):
+        scenario.pod_deleted("sample-0-1", uid=f"never-seen-{number}")
+    assert len(scenario.state.gone) == GONE_MAX
+    assert list(scenario.state.gone)[-1] == f"never-seen-{GONE_MAX + 9}"
 
 
 def _raw(value: object) -> msgspec.Raw:
