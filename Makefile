@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-fast test-containers controlplane demo bench crd clean
+.PHONY: help setup check format test test-fast test-containers controlplane demo bench crd manifests clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -26,6 +26,7 @@ check: $(STAMP) ## formatting, lint, types, import contracts, generated files
 	$(BIN)/mypy -p tests.controlplane
 	$(BIN)/lint-imports
 	$(BIN)/python -m adapters.kubernetes.crd check
+	$(BIN)/python -m adapters.webhooks.manifests check
 
 format: $(STAMP) ## format, and repair what can be repaired
 	$(BIN)/ruff check --fix
@@ -51,6 +52,9 @@ bench: $(STAMP) controlplane ## one table of figures, measured on the real contr
 
 crd: $(STAMP) ## generate deploy/crd from the typed definitions
 	$(BIN)/python -m adapters.kubernetes.crd generate
+
+manifests: $(STAMP) ## generate deploy/manifests/webhooks.yaml from the webhook configurations
+	$(BIN)/python -m adapters.webhooks.manifests generate
 
 clean: ## remove the environment and all caches of this folder
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .grimp_cache build dist

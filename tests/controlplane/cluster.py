@@ -197,6 +197,8 @@ class ControlPlane:
             f"--tls-private-key-file={key}",
             f"--token-auth-file={self.directory / 'tokens.csv'}",
             "--authorization-mode=RBAC",
+            # As in distributions that are strict: an owner reference that blocks deletion needs a right to the owner.
+            "--enable-admission-plugins=OwnerReferencesPermissionEnforcement",
             f"--service-account-key-file={signing_key}",
             f"--service-account-signing-key-file={signing_key}",
             "--service-account-issuer=https://kubernetes.default.svc",

@@ -1,0 +1,212 @@
+"""The controller with the rights of ``deploy/manifests``, and its webhooks as they are reached in a cluster.
+
+Everything else runs as administrator, so a right that is missing would be found by users. Here the process has the
+token of its ServiceAccount, on an API server that also wants rights to owners. The webhooks are reached through the
+Service's name (which leads to loopback here), with the certificate that the process itself keeps in the Secret.
+"""
+
+import re
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import aiohttp
+import pytest
+import pytest_asyncio
+import yaml
+
+from tests.controlplane.api import Api, ApiError, core, eventually, grouped
+from tests.controlplane.cluster import ControlPlane, free_ports
+from tests.controlplane.fixtures import create_namespace, remove_namespace
+from tests.controlplane.installation import remove_webhooks
+from tests.controlplane.kubelets import Kubelets
+from tests.controlplane.processes import Child
+from tests.e2e.features.sets import Sets, a_set, a_template
+
+pytestmark = [pytest.mark.controlplane, pytest.mark.asyncio(loop_scope="function")]
+
+Json = dict[str, Any]
+
+PROGRAM: Final = str(Path(sys.executable).with_name("lws-events"))
+MANIFESTS: Final = Path(__file__).parents[2] / "deploy" / "manifests"
+APPLIED: Final = ("service-account", "cluster-role", "roles", "webhook-secret", "webhooks")
+ACCOUNT: Final = "lws-controller-manager"
+LEASE: Final = "b8b2488c.x-k8s.io"
+PLURALS: Final = {
+    "ServiceAccount": "serviceaccounts",
+    "ClusterRole": "clusterroles",
+    "ClusterRoleBinding": "clusterrolebindings",
+    "Role": "roles",
+    "RoleBinding": "rolebindings",
+    "Secret": "secrets",
+    "MutatingWebhookConfiguration": "mutatingwebhookconfigurations",
+    "ValidatingWebhookConfiguration": "validatingwebhookconfigurations",
+}
+
+
+class Installed(NamedTuple):
+    """An installation: its namespace, its account's kubeconfig, and the process."""
+
+    namespace: str
+    kubeconfig: Path
+    process: Child
+    metrics_port: int
+
+
+@pytest_asyncio.fixture
+async def installed(control_plane: ControlPlane, api: Api, tmp_path: Path) -> AsyncIterator[Installed]:
+    """The manifests in a namespace of their own, and ``lws-events run`` with nothing but their rights."""
+    home = await create_namespace(api, prefix="lws-system")
+    webhook_port, health_port, metrics_port = free_ports(3)
+    applied = [path async for path in _apply(api, home, webhook_port=webhook_port)]
+    kubeconfig = await _kubeconfig(control_plane, api, home, directory=tmp_path)
+    process = Child(
+        [
+            *(PROGRAM, "run", "--kubeconfig", str(kubeconfig), "--data-dir", str(tmp_path / "data")),
+            *("--namespace", home, "--webhook-host", "127.0.0.1", "--webhook-port", str(webhook_port)),
+            *("--health-port", str(health_port), "--metrics-port", str(metrics_port), "--log-format", "json"),
+        ],
+        log=tmp_path / "controller.log",
+    )
+    process.start()
+    try:
+        await eventually(lambda: _answers(health_port, process), what="the controller to be ready")
+        yield Installed(home, kubeconfig, process, metrics_port)
+        assert process.stop(grace_seconds=20) == 0, process.log_tail()
+    finally:
+        process.kill()
+        await remove_webhooks(api)
+        for path in reversed(applied):
+            await api.delete(path)
+        await remove_namespace(api, home)
+
+
+async def test_the_rights_of_the_manifests_suffice(
+    installed: Installed, api: Api, namespace: str, kubelets: Kubelets
+) -> None:
+    sets = Sets(api, namespace)
+    await eventually(lambda: _defaulted(sets), what="the hooks to be asked, with the certificate of the Secret")
+
+    # A Service for each group has a pod as its owner.
+    await sets.create(a_set("llama", replicas=2, size=2, networkConfig={"subdomainPolicy": "UniquePerReplica"}))
+    await sets.available("llama")
+    before = await sets.uids("llama", group=1)
+    await api.delete(core("pods", namespace, "llama-1-1"), grace_seconds=0)
+    await sets.when(
+        "llama",
+        what="group 1 to be recreated",
+        holds=lambda pods: (
+            before.keys() <= pods.keys() and all(pods[n]["metadata"]["uid"] != before[n] for n in before)
+        ),
+    )
+    await sets.available("llama")
+    assert await sets.notes("llama", reason="RecreateGroup"), "the rights to Events"
+
+    await sets.change("llama", {"leaderWorkerTemplate": {"workerTemplate": a_template("example.test/main:2")}})
+    await eventually(lambda: _has_one_revision(sets, number=2), what="the old revision to be deleted")
+    await sets.available("llama")
+
+    lease = await api.get(grouped("coordination.k8s.io/v1", "leases", installed.namespace, LEASE))
+    assert lease["spec"]["holderIdentity"]
+    refused = await _refused_requests(installed.metrics_port)
+    assert refused == [], f"{refused}\n{installed.process.log_tail()}"
+
+
+async def test_they_are_no_more_than_that(installed: Installed, control_plane: ControlPlane) -> None:
+    """Which also shows that the other test does not run as somebody who may do anything."""
+    token = yaml.safe_load(installed.kubeconfig.read_text())["users"][0]["user"]["token"]
+    connection = control_plane.connection._replace(token=token)
+    async with Api(connection) as account:
+        await account.get(core("secrets", installed.namespace, "lws-webhook-server-cert"))
+        for method, path in (
+            ("GET", core("secrets", installed.namespace)),
+            ("GET", core("secrets", "kube-system")),
+            ("DELETE", "/api/v1/nodes/none"),
+            ("POST", core("pods", "default")),
+            ("DELETE", grouped("apps/v1", "statefulsets", "default", "none")),
+            ("POST", grouped("leaderworkerset.x-k8s.io/v1", "leaderworkersets", "default")),
+        ):
+            with pytest.raises(ApiError) as refused:
+                await account.call(method, path, {} if method == "POST" else None)
+            assert refused.value.code == 403, f"{method} {path}"
+
+
+async def _apply(api: Api, home: str, *, webhook_port: int) -> AsyncIterator[str]:
+    """Apply the manifests with another namespace; yields the paths of what is cluster-wide."""
+    for file in APPLIED:
+        text = (MANIFESTS / f"{file}.yaml").read_text().replace("lws-system", home)
+        for manifest in yaml.safe_load_all(text):
+            for webhook in manifest.get("webhooks", ()):
+                webhook["clientConfig"]["service"]["port"] = webhook_port
+            group = manifest["apiVersion"]
+            root = f"/apis/{group}" if "/" in group else f"/api/{group}"
+            where = f"/namespaces/{home}" if manifest["metadata"].get("namespace") else ""
+            path = f"{root}{where}/{PLURALS[manifest['kind']]}/{manifest['metadata']['name']}"
+            await api.apply(path, manifest)
+            if not where:
+                yield path
+    # There is no cluster network; the name in the certificate stays that of the Service.
+    await api.create(
+        core("services", home),
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": {"name": "lws-webhook-service"},
+            "spec": {"type": "ExternalName", "externalName": "localhost"},
+        },
+    )
+
+
+async def _kubeconfig(control_plane: ControlPlane, api: Api, home: str, *, directory: Path) -> Path:
+    """The administrator's kubeconfig with a token of the account instead."""
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
+    issued = await api.call("POST", core("serviceaccounts", home, ACCOUNT) + "/token", request)
+    content = yaml.safe_load(control_plane.kubeconfig.read_text())
+    content["users"][0]["user"] = {"token": issued["status"]["token"]}
+    kubeconfig = directory / "account.kubeconfig"
+    kubeconfig.touch(mode=0o600)
+    kubeconfig.write_text(yaml.safe_dump(content))
+    return kubeconfig
+
+
+async def _answers(health_port: int, process: Child) -> bool:
+    assert process.running(), f"the controller has ended:\n{process.log_tail()}"
+    try:
+        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{health_port}/readyz") as answer:
+            return answer.status == 200 and "leader" in await _checks(session, health_port)
+    except aiohttp.ClientError:
+        return False
+
+
+async def _checks(session: aiohttp.ClientSession, health_port: int) -> list[str]:
+    """Names of the readiness checks; ``leader`` is among them from the moment on in which the Lease is held."""
+    async with session.get(f"http://127.0.0.1:{health_port}/readyz?verbose") as answer:
+        return re.findall(r"^\[\+\](\S+) ok$", await answer.text(), re.MULTILINE)
+
+
+async def _defaulted(sets: Sets) -> bool:
+    """Whether a set that is created now passes the hooks; the API server takes them up with a delay."""
+    manifest = a_set("probe")
+    path = f"/apis/leaderworkerset.x-k8s.io/v1/namespaces/{sets.namespace}/leaderworkersets"
+    try:
+        created = await sets.api.call("POST", path, manifest, params={"dryRun": "All"})
+    except ApiError:
+        return False
+    return "networkConfig" in created["spec"]
+
+
+async def _has_one_revision(sets: Sets, *, number: int) -> bool:
+    return [int(revision["revision"]) for revision in await sets.revisions("llama")] == [number]
+
+
+async def _refused_requests(metrics_port: int) -> list[str]:
+    """The lines that count requests which the API server has forbidden."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.get(f"http://127.0.0.1:{metrics_port}/metrics") as answer,
+    ):
+        lines = (await answer.text()).splitlines()
+    requests = [line for line in lines if line.startswith("rest_client_requests_total{")]
+    assert requests, "requests are counted"
+    return [line for line in requests if 'code="403"' in line or 'code="401"' in line]

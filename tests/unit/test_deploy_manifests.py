@@ -1,0 +1,258 @@
+"""The manifests of ``deploy/`` parse, are complete, ask for no more than is used, and keep the reference's names."""
+
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+import yaml
+
+from adapters.cli.settings import load_settings
+from adapters.kubernetes.election import LEASE_NAME
+from adapters.webhooks import manifests
+from adapters.webhooks.configuration import MUTATING, SECRET, SERVICE, VALIDATING
+
+Json = dict[str, Any]
+Rights = dict[tuple[str, str], tuple[set[str], set[str]]]
+
+DEPLOY: Final = Path(__file__).parents[2] / "deploy"
+MANIFESTS: Final = DEPLOY / "manifests"
+
+# Spec 10.2, last column, less what this program does without: it patches no Event, nothing of a StatefulSet is owned
+# with blockOwnerDeletion, and secrets and configurations are read by name. Resource: verbs, names.
+CLUSTER_RIGHTS: Final[Rights] = {
+    ("", "pods"): ({"get", "list", "watch", "delete"}, set()),
+    ("", "pods/finalizers"): ({"update"}, set()),
+    ("", "services"): ({"get", "list", "watch", "create"}, set()),
+    ("", "nodes"): ({"get", "list", "watch"}, set()),
+    ("apps", "statefulsets"): ({"get", "list", "watch", "create", "patch"}, set()),
+    ("apps", "controllerrevisions"): ({"get", "list", "watch", "create", "delete"}, set()),
+    ("leaderworkerset.x-k8s.io", "leaderworkersets"): ({"get", "list", "watch"}, set()),
+    ("leaderworkerset.x-k8s.io", "leaderworkersets/status"): ({"patch"}, set()),
+    ("leaderworkerset.x-k8s.io", "leaderworkersets/finalizers"): ({"update"}, set()),
+    ("events.k8s.io", "events"): ({"create"}, set()),
+    ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"): ({"get", "update"}, {MUTATING}),
+    ("admissionregistration.k8s.io", "validatingwebhookconfigurations"): ({"get", "update"}, {VALIDATING}),
+}
+
+# Spec 10.9 and 10.2: an installation of the reference is replaced in place, and comes back in place.
+NAMES_OF_THE_REFERENCE: Final = {
+    ("Namespace", "lws-system"),
+    ("CustomResourceDefinition", "leaderworkersets.leaderworkerset.x-k8s.io"),
+    ("ServiceAccount", "lws-controller-manager"),
+    ("ClusterRole", "lws-manager-role"),
+    ("ClusterRoleBinding", "lws-manager-rolebinding"),
+    ("Role", "lws-leader-election-role"),
+    ("RoleBinding", "lws-leader-election-rolebinding"),
+    ("ConfigMap", "lws-manager-config"),
+    ("Deployment", "lws-controller-manager"),
+    ("Secret", "lws-webhook-server-cert"),
+    ("Service", "lws-webhook-service"),
+    ("Service", "lws-controller-manager-metrics-service"),
+    ("MutatingWebhookConfiguration", "lws-mutating-webhook-configuration"),
+    ("ValidatingWebhookConfiguration", "lws-validating-webhook-configuration"),
+}
+OUR_OWN: Final = {
+    ("PersistentVolumeClaim", "lws-journal"),
+    ("Deployment", "lws-webhook-server"),
+    ("Role", "lws-webhook-certificate-role"),
+    ("RoleBinding", "lws-webhook-certificate-rolebinding"),
+}
+SELECTOR_OF_THE_REFERENCE: Final = {
+    "app.kubernetes.io/name": "lws",
+    "app.kubernetes.io/instance": "lws",
+    "control-plane": "controller-manager",
+}
+CLUSTER_WIDE: Final = {
+    "Namespace",
+    "CustomResourceDefinition",
+    "ClusterRole",
+    "ClusterRoleBinding",
+    "MutatingWebhookConfiguration",
+    "ValidatingWebhookConfiguration",
+}
+
+
+def _documents(path: Path) -> list[Json]:
+    return [document for document in yaml.safe_load_all(path.read_text()) if document]
+
+
+def _files(directory: Path) -> list[Path]:
+    """The files that a kustomization lists, those of folders that it lists included."""
+    found = []
+    for name in _documents(directory / "kustomization.yaml")[0]["resources"]:
+        path = directory / name
+        found += _files(path) if path.is_dir() else [path]
+    return found
+
+
+OBJECTS: Final = {
+    (document["kind"], document["metadata"]["name"]): document
+    for path in _files(DEPLOY)
+    for document in _documents(path)
+}
+DEPLOYMENTS: Final = [name for kind, name in OBJECTS if kind == "Deployment"]
+
+
+def _pod(deployment: str) -> Json:
+    template: Json = OBJECTS["Deployment", deployment]["spec"]["template"]
+    return template
+
+
+def _rights(kind: str, name: str) -> Rights:
+    found: Rights = {}
+    for rule in OBJECTS[kind, name]["rules"]:
+        for group in rule["apiGroups"]:
+            for resource in rule["resources"]:
+                verbs, names = found.setdefault((group, resource), (set(), set()))
+                verbs.update(rule["verbs"])
+                names.update(rule.get("resourceNames", ()))
+    return found
+
+
+def test_the_kustomization_lists_every_file() -> None:
+    there = {path for path in MANIFESTS.glob("*.yaml") if path.name != "kustomization.yaml"}
+    assert {path for path in _files(DEPLOY) if path.parent == MANIFESTS} == there
+    assert DEPLOY / "crd" / "leaderworkersets.yaml" in _files(DEPLOY)
+
+
+def test_objects_have_the_names_of_the_reference() -> None:
+    assert OBJECTS.keys() == NAMES_OF_THE_REFERENCE | OUR_OWN
+    assert (SERVICE, SECRET, LEASE_NAME) == ("lws-webhook-service", "lws-webhook-server-cert", "b8b2488c.x-k8s.io")
+
+
+@pytest.mark.parametrize("key", sorted(OBJECTS))
+def test_an_object_is_in_the_namespace_of_the_installation(key: tuple[str, str]) -> None:
+    assert OBJECTS[key]["metadata"].get("namespace") == (None if key[0] in CLUSTER_WIDE else "lws-system")
+
+
+def test_the_cluster_role_is_what_the_program_uses() -> None:
+    assert _rights("ClusterRole", "lws-manager-role") == CLUSTER_RIGHTS
+
+
+def test_rights_in_the_own_namespace_are_limited_to_names_where_possible() -> None:
+    lease, create = OBJECTS["Role", "lws-leader-election-role"]["rules"]
+    assert (lease["resources"], lease["resourceNames"], lease["verbs"]) == (["leases"], [LEASE_NAME], ["get", "update"])
+    assert (create["resources"], create["verbs"]) == (["leases"], ["create"])
+    secrets = {("", "secrets"): ({"get", "update"}, {SECRET})}
+    assert _rights("Role", "lws-webhook-certificate-role") == secrets
+
+
+@pytest.mark.parametrize("key", sorted(key for key in OBJECTS if key[0].endswith("Binding")))
+def test_a_binding_binds_its_role_to_the_account(key: tuple[str, str]) -> None:
+    binding = OBJECTS[key]
+    assert (binding["roleRef"]["kind"], binding["roleRef"]["name"]) in OBJECTS
+    [subject] = binding["subjects"]
+    assert subject == {"kind": "ServiceAccount", "name": "lws-controller-manager", "namespace": "lws-system"}
+
+
+def test_the_controller_replaces_the_reference_in_place() -> None:
+    """A Deployment's selector cannot be changed, so it must be the same."""
+    spec = OBJECTS["Deployment", "lws-controller-manager"]["spec"]
+    assert spec["selector"]["matchLabels"] == SELECTOR_OF_THE_REFERENCE
+    assert spec["template"]["spec"]["containers"][0]["name"] == "manager"
+    # Applied on the server over a rolling update, Recreate is refused.
+    assert spec["strategy"] == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
+    assert spec["replicas"] == 1, "a second one could not open the journal's directory"
+
+
+def test_webhooks_have_replicas_that_the_controller_does_not_select() -> None:
+    spec = OBJECTS["Deployment", "lws-webhook-server"]["spec"]
+    assert spec["replicas"] == 2
+    assert spec["selector"]["matchLabels"] == SELECTOR_OF_THE_REFERENCE | {"control-plane": "webhook-server"}
+    service = OBJECTS["Service", SERVICE]["spec"]
+    assert service["selector"] == spec["selector"]["matchLabels"]
+    [port] = service["ports"]
+    assert (port["port"], port["targetPort"]) == (443, 9443)
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_a_deployment_selects_its_pods(name: str) -> None:
+    selector = OBJECTS["Deployment", name]["spec"]["selector"]["matchLabels"]
+    assert selector.items() <= _pod(name)["metadata"]["labels"].items()
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_pods_are_as_the_restricted_standard_wants_them(name: str) -> None:
+    spec = _pod(name)["spec"]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["runAsUser"] == 65532
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    [container] = spec["containers"]
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert spec["serviceAccountName"] == "lws-controller-manager"
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_probes_ask_the_health_port(name: str) -> None:
+    [container] = _pod(name)["spec"]["containers"]
+    ports = {port["name"]: port["containerPort"] for port in container["ports"]}
+    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "health"}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "health"}
+    assert ports["health"] == load_settings(flags={}).health_port
+    assert ports["metrics"] == load_settings(flags={}).metrics_port
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_volumes_are_there(name: str) -> None:
+    spec = _pod(name)["spec"]
+    [container] = spec["containers"]
+    volumes = {volume["name"]: volume for volume in spec["volumes"]}
+    assert {mount["name"] for mount in container["volumeMounts"]} == volumes.keys()
+    assert ("ConfigMap", volumes["configuration"]["configMap"]["name"]) in OBJECTS
+    if "journal" in volumes:
+        assert ("PersistentVolumeClaim", volumes["journal"]["persistentVolumeClaim"]["claimName"]) in OBJECTS
+
+
+def test_the_configuration_is_understood_and_the_journal_fits_its_volume(tmp_path: Path) -> None:
+    [(name, text)] = OBJECTS["ConfigMap", "lws-manager-config"]["data"].items()
+    file = tmp_path / name
+    file.write_text(text)
+    settings = load_settings(flags={}, config=file)
+    [container] = _pod("lws-controller-manager")["spec"]["containers"]
+    assert f"--config=/etc/lws-events/{name}" in container["args"]
+    assert str(settings.data_dir) in [mount["mountPath"] for mount in container["volumeMounts"]]
+    claimed = OBJECTS["PersistentVolumeClaim", "lws-journal"]["spec"]["resources"]["requests"]["storage"]
+    assert 2 * settings.journal_bytes_max < int(claimed.removesuffix("Gi")) * 1024**3
+
+
+def test_the_empty_secret_brings_no_data() -> None:
+    """Applied again it must not undo the certificate."""
+    assert "data" not in OBJECTS["Secret", SECRET]
+    assert "stringData" not in OBJECTS["Secret", SECRET]
+
+
+def test_the_webhook_configurations_are_fresh(capsys: pytest.CaptureFixture[str]) -> None:
+    assert manifests.main(["check"]) == 0
+    for name in (MUTATING, VALIDATING):
+        [configuration] = [document for (_, found), document in OBJECTS.items() if found == name]
+        for webhook in configuration["webhooks"]:
+            assert webhook["clientConfig"]["service"]["name"] == SERVICE
+            assert "caBundle" not in webhook["clientConfig"]
+    assert capsys.readouterr().err == ""
+
+
+def test_stale_webhook_configurations_are_found_and_made_anew(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "webhooks.yaml"
+    monkeypatch.setattr(manifests, "FILE", file)
+    assert manifests.main(["check"]) == 1, "absent"
+    file.write_text(manifests.manifests_text().replace("Fail", "Ignore"))
+    assert manifests.main(["check"]) == 1
+    assert "run `make manifests`" in capsys.readouterr().err
+    assert manifests.main(["generate"]) == 0
+    assert manifests.main(["check"]) == 0
+
+
+def test_the_image_runs_as_the_account_of_the_manifests() -> None:
+    text = (DEPLOY / "Containerfile").read_text()
+    assert "USER 65532:65532" in text
+    assert 'ENTRYPOINT ["lws-events"]' in text, "the manifests give arguments only"
+    for name in DEPLOYMENTS:
+        [container] = _pod(name)["spec"]["containers"]
+        assert container["args"][0] == "run"
+        assert "command" not in container
