@@ -242,6 +242,7 @@ def test_report_804_workers_of_a_deleted_leader_leave_the_new_one_alone(known: s
         scenario.worker_set("sample-0", uid="old-sts", leader_uid="old-leader")
     assert _deleted(scenario) == []
     assert _left_alone(scenario) == []  # it is no failure at all
+    assert len(scenario.group(0).unjudged) == (known == "never")
 
 
 def test_a_failure_of_a_leader_is_not_held_against_the_next_one() -> None:
