@@ -15,7 +15,7 @@ from tests.controlplane.api import Json, core, eventually, statefulsets
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.kubelets import Kubelets
 from tests.e2e.controller import USER_AGENT, Controller
-from tests.e2e.features.sets import Sets, a_set, a_template, is_ready
+from tests.e2e.features.sets import PREFIX, Sets, a_set, a_template, is_ready
 from tests.e2e.incarnations import Incarnations
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.asyncio(loop_scope="session")]
@@ -202,43 +202,57 @@ async def test_after_start_forgives_what_happens_before_the_group_is_complete(
     sets: Sets, kubelets: Kubelets, controller: Controller
 ) -> None:
     """A restart while a pod still pulls its image is forgiven for good; one that comes later is not (D3)."""
-    namespace = sets.namespace
+    namespace, forgiving = sets.namespace, ("late", "annotated")
+    annotation = {f"{PREFIX}experimental-recreate-group-after-start": ""}
     await kubelets.hold_starts(lambda pod: pod.metadata.namespace == namespace and pod.metadata.name.endswith("-0-2"))
     try:
-        for name, policy in (("late", AFTER_START), ("strict", ON_POD_RESTART)):
-            await sets.create(a_set(name, size=SIZE, template={"restartPolicy": policy}))
-            await sets.when(
-                name,
-                what=f"all but one pod of {name} to be ready",
-                holds=lambda pods: len(pods) == SIZE and sum(map(is_ready, pods.values())) == SIZE - 1,
-            )
-        before = {name: await sets.uids(name) for name in ("late", "strict")}
-        for name in ("late", "strict"):
+        await sets.create(a_set("strict", size=SIZE, template={"restartPolicy": ON_POD_RESTART}))
+        await sets.create(a_set("late", size=SIZE, template={"restartPolicy": AFTER_START}))
+        await sets.create(
+            a_set("annotated", size=SIZE, annotations=annotation, template={"restartPolicy": ON_POD_RESTART})
+        )
+        before = {}
+        for name in ("strict", *forgiving):
+            pods = await sets.when(name, what=f"all but one pod of {name} to be ready", holds=_all_but_one_ready)
+            before[name] = {pod: found["metadata"]["uid"] for pod, found in pods.items()}
+        for name in before:
             await kubelets.restart_container(namespace, f"{name}-0-1")
-        everything = {"strict-0", "strict-0-1", "strict-0-2"}
         await sets.when(
             "strict",
             what="the strict group to be recreated although a pod was pending",
-            holds=lambda pods: (
-                {n for n, p in pods.items() if p["metadata"]["uid"] != before["strict"].get(n)} == everything
-            ),
+            holds=lambda pods: _others_than(before["strict"], pods) == {"strict-0", "strict-0-1", "strict-0-2"},
         )
-
-        async def forgiven() -> list[Json]:
-            entries = await controller.ask("timeline", f"{namespace}/late", "--group", "0")
-            return [e for e in entries if "was still pending" in f"{e['what']} {e['because']}"]
-
-        assert await eventually(forgiven, what="the restart to be forgiven on record", interval_seconds=0.5)
+        for name in forgiving:
+            await _forgiven(sets, controller, name)
     finally:
         await kubelets.release_starts()
-    await sets.available("late", "strict")
-    assert await sets.uids("late") == before["late"]
-    assert not await sets.notes("late", reason="RecreateGroup")
+    await sets.available(*before)
+    for name in forgiving:
+        assert await sets.uids(name) == before[name]
+        assert not await sets.notes(name, reason="RecreateGroup")
 
-    await kubelets.restart_container(namespace, "late-0-1")
-    group = {"late-0", "late-0-1", "late-0-2"}
-    await sets.when("late", what="the complete group to be recreated", holds=replaced(before["late"], group))
-    assert len(await sets.notes("late", reason="RecreateGroup")) == 1
+    for name in forgiving:
+        await kubelets.restart_container(namespace, f"{name}-0-1")
+    for name in forgiving:
+        group = {f"{name}-0", f"{name}-0-1", f"{name}-0-2"}
+        await sets.when(name, what=f"the complete group of {name} again", holds=replaced(before[name], group))
+        assert len(await sets.notes(name, reason="RecreateGroup")) == 1
+
+
+def _all_but_one_ready(pods: dict[str, Json]) -> bool:
+    return len(pods) == SIZE and sum(map(is_ready, pods.values())) == SIZE - 1
+
+
+def _others_than(before: dict[str, str], pods: dict[str, Json]) -> set[str]:
+    return {name for name, pod in pods.items() if pod["metadata"]["uid"] != before.get(name)}
+
+
+async def _forgiven(sets: Sets, controller: Controller, name: str) -> None:
+    async def noted() -> list[Json]:
+        entries = await controller.ask("timeline", f"{sets.namespace}/{name}", "--group", "0")
+        return [e for e in entries if "was still pending" in f"{e['what']} {e['because']}"]
+
+    assert await eventually(noted, what=f"the restart in {name} to be forgiven on record", interval_seconds=0.5)
 
 
 async def test_a_lost_node_recreates_its_groups_once_it_is_back(sets: Sets, kubelets: Kubelets) -> None:
