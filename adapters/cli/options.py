@@ -141,10 +141,17 @@ def help_text(command: Callable[..., None]) -> str:
 
 
 def default_data_dir() -> Path:
-    """``$XDG_STATE_HOME/lws-events``, or the place that the XDG specification gives it without the variable."""
+    """``$XDG_STATE_HOME/lws-events``, or the place that the XDG specification gives it without the variable.
+
+    An account without a home, as in a container, has ``/var/lib/lws-events``.
+    """
     state = os.environ.get("XDG_STATE_HOME", "")
-    base = Path(state) if state.startswith("/") else Path.home() / ".local" / "state"
-    return base / "lws-events"
+    if state.startswith("/"):
+        return Path(state) / "lws-events"
+    try:
+        return Path.home() / ".local" / "state" / "lws-events"
+    except RuntimeError:
+        return Path("/var/lib/lws-events")
 
 
 def _one_place(ctx: typer.Context, values: dict[str, Any]) -> JournalSource:

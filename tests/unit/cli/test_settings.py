@@ -131,3 +131,14 @@ def test_a_wrong_configuration_ends_run_with_2(tmp_path: Path) -> None:
     result = CliRunner().invoke(main.app, ["run", "--config", str(config)])
     assert result.exit_code == 2
     assert "did you mean 'webhook-port'?" in result.stderr
+
+
+def test_an_account_without_a_home_has_a_data_directory(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Webhooks alone need none, so a container need not name one."""
+
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert load_settings(flags={"only_webhooks": True}).data_dir == Path("/var/lib/lws-events")
