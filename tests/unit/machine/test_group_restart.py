@@ -285,51 +285,6 @@ def test_a_failure_seen_before_its_leader_is_judged_afterwards() -> None:
     assert _deleted(scenario) == [("sample-0", "sample-0-uid")]
 
 
-@pytest.mark.parametrize(("policy", "annotations"), [(AFTER_START, {}), (ON_RESTART, EXPERIMENTAL)])
-def test_d3_restarts_before_the_group_was_complete_are_forgiven(policy: str, annotations: dict[str, str]) -> None:
-    scenario = Scenario(leaderWorkerTemplate={"restartPolicy": policy})
-    scenario.apply_set(annotations=annotations)
-    scenario.carry_out()
-    scenario.pod("sample-0", restarts=1)
-    scenario.carry_out()
-    owner = events.Owner("StatefulSet", "sample-0", "sample-0-sts-of-sample-0-uid")
-    scenario.pod("sample-0-1", owner=owner, restarts=1)
-    scenario.pod("sample-0-2", owner=owner, phase="Pending")
-    scenario.pod("sample-0-1", owner=owner, restarts=2)
-    scenario.pod("sample-0-2", owner=owner)
-    # H14: the reference ends the group at the next event of a pod that restarted long ago.
-    scenario.pod("sample-0-1", owner=owner, restarts=2, ready=False)
-    scenario.pod("sample-0", restarts=1, ready=False)
-    assert _deleted(scenario) == []
-    assert len(_left_alone(scenario)) == 3
-    scenario.pod("sample-0-1", owner=owner, restarts=3)
-    assert _deleted(scenario) == [("sample-0", "sample-0-uid")]
-
-
-def test_d3_a_deletion_before_the_group_was_complete_is_forgiven() -> None:
-    scenario = _running(AFTER_START)
-    scenario.pod("sample-0-2", phase="Pending", ready=False)
-    scenario.pod_deleted("sample-0-1")
-    assert _deleted(scenario) == []
-    scenario.pod("sample-0-1", uid="replacement", phase="Pending", ready=False)
-    scenario.pod("sample-0-1", uid="replacement")
-    scenario.pod("sample-0-2")
-    assert _deleted(scenario) == []
-    scenario.pod_deleted("sample-0-2")
-    assert _deleted(scenario) == [("sample-0", "sample-0-uid")]
-
-
-def test_d3_a_change_of_policy_ends_no_group() -> None:
-    scenario = _running(NONE)
-    scenario.pod("sample-0-1", restarts=3)
-    scenario.pod("sample-1", restarts=1)
-    scenario.apply_set(leaderWorkerTemplate={"restartPolicy": ON_RESTART})
-    scenario.carry_out()
-    scenario.pod("sample-0-1", restarts=3, ready=False)
-    scenario.pod("sample-1", restarts=1, ready=False)
-    assert _deleted(scenario) == []
-
-
 def test_an_experimental_annotation_changes_nothing_under_policy_none() -> None:
     scenario = _running(NONE, EXPERIMENTAL)
     scenario.pod("sample-0-1", restarts=1)
