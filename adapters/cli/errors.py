@@ -52,7 +52,7 @@ def explain(error: BaseException) -> tuple[int, str, str] | None:
         return error.exit_code, str(error), error.hint
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, "interrupted", ""
-    return _of_journal(error) or _of_kubernetes(error) or _of_system(error)
+    return _of_journal(error) or _of_kubernetes(error) or _of_webhooks(error) or _of_system(error)
 
 
 def _of_journal(error: BaseException) -> tuple[int, str, str] | None:
@@ -92,6 +92,12 @@ def _of_kubernetes(error: BaseException) -> tuple[int, str, str] | None:
         case kubernetes.KubernetesError():
             return FAILED, str(error), ""
     return None
+
+
+def _of_webhooks(error: BaseException) -> tuple[int, str, str] | None:
+    from adapters.webhooks.errors import WebhookError
+
+    return (FAILED, str(error), "") if isinstance(error, WebhookError) else None
 
 
 def _of_system(error: BaseException) -> tuple[int, str, str] | None:

@@ -103,6 +103,11 @@ class Settings(BaseSettings):
             return self.webhook_cert_dir or CERT_DIR
         return self.webhook_cert_dir
 
+    @property
+    def keeps_journal(self) -> bool:
+        """Whether a journal is written: admission alone has none, unless it is given a server."""
+        return not self.only_webhooks or self.nats_url is not None
+
     def nats_connection(self) -> "ConnectionSettings | None":
         """How to reach the server of ``nats_url``; None for the embedded one."""
         if self.nats_url is None:

@@ -7,13 +7,28 @@ if TYPE_CHECKING:
 
 
 def run(settings: "Settings") -> int:
-    """Run the controller until it is told to stop; returns the exit code (0 stopped, 1 a part failed)."""
+    """Run the controller until it is told to stop; returns the exit code (0 stopped, 1 a part failed).
+
+    Raises what keeps it from starting; where log lines are JSON that is a log line too, and an exit code of
+    ``adapters.cli.errors``.
+    """
     import asyncio
 
+    import structlog
+
+    from adapters.cli.errors import explain
     from adapters.controller.process import run_until_signalled
     from adapters.controller.tls_buffers import shrink_tls_buffers
     from adapters.observability.logs import configure_logs
 
     configure_logs(level=settings.log_level, format=settings.log_format)
     shrink_tls_buffers()
-    return asyncio.run(run_until_signalled(settings))
+    try:
+        return asyncio.run(run_until_signalled(settings))
+    except Exception as error:
+        explained = explain(error)
+        if settings.log_format != "json" or explained is None:
+            raise
+        code, message, hint = explained
+        structlog.get_logger(__name__).error("the controller cannot run", error=message, hint=hint)
+        return code

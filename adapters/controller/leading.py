@@ -1,23 +1,27 @@
 """What only the leader runs: observer, engine and executor around one journal."""
 
 import asyncio
-import contextlib
 from typing import Final
 
 import structlog
 
 from adapters.controller.engine import Engine, EngineMetrics
+from adapters.journal.errors import JournalUnavailable
 from adapters.journal.group_commit import GroupCommit
 from adapters.journal.port import Journal
 from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.executor import Executor
 from adapters.kubernetes.observer import Observer
 from adapters.kubernetes.pace import SystemClock
+from lws_events.admission import Surroundings
 
 _log = structlog.get_logger(__name__)
 
 _DRAIN_SECONDS: Final = 10.0
 """Below the termination grace period of most pods: what is not finished is sent again by the next leader."""
+
+_TAIL_SECONDS: Final = 10.0
+"""How soon a server that lost the end of the journal is noticed; it costs one small request."""
 
 
 class Leader:
@@ -25,7 +29,9 @@ class Leader:
 
     def __init__(self, journal: Journal, writer: GroupCommit, client: ApiClient, *, metrics: EngineMetrics) -> None:
         clock = SystemClock()
+        self._clock = clock
         self._writer = writer
+        self._abandoned = asyncio.Event()
         self.observer = Observer(client, journal.events, writer, cluster=journal.cluster, clock=clock)
         self.executor = Executor(
             client,
@@ -42,11 +48,26 @@ class Leader:
         """Why this leader is not up to date; empty when it is."""
         if not self._writer.healthy:
             return f"the journal does not take what is published: {self._writer.trouble}"
+        if self.engine.trouble:
+            return f"the journal does not take decisions, or cannot be read: {self.engine.trouble}"
         if not self.engine.caught_up.is_set():
             return "catching up with the journal"
         if not self.observer.synced.is_set():
             return "listing the cluster"
         return ""
+
+    def surroundings(self, namespace: str, name: str) -> Surroundings:
+        """What admission may know around a set: the other sets of its namespace, as of the journal."""
+        siblings = (
+            other.name
+            for other, state in self.engine.fleet.aggregates.items()
+            if other.namespace == namespace and other.name != name and state.set_ is not None
+        )
+        return Surroundings(sibling_names=tuple(sorted(siblings)))
+
+    def abandon(self) -> None:
+        """Stop acting at once: somebody else may lead by now. What is under way is sent again by whoever does."""
+        self._abandoned.set()
 
     async def run(self) -> None:
         """Until cancelled; then what is under way is finished, within a time. Raises what ended a part of it."""
@@ -54,16 +75,37 @@ class Leader:
             asyncio.create_task(self.engine.run(), name="engine"),
             asyncio.create_task(self.observer.run(), name="observer"),
             asyncio.create_task(self.executor.run(), name="executor"),
+            asyncio.create_task(self._watch_tail(), name="tail"),
         }
         try:
             ended, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+            self.abandon()
             for part in ended:
                 part.result()
         finally:
             for part in parts:
                 part.cancel()
             await asyncio.gather(*parts, return_exceptions=True)
-            with contextlib.suppress(TimeoutError):
-                finished = await self.executor.drain(timeout_seconds=_DRAIN_SECONDS)
-                if not finished:
-                    _log.warning("commands are left for the next start", unfinished=self.executor.unfinished)
+            await self._finish()
+
+    async def _finish(self) -> None:
+        """Wait for what is under way, unless it was abandoned."""
+        finishing = asyncio.create_task(self.executor.drain(timeout_seconds=_DRAIN_SECONDS))
+        abandoned = asyncio.create_task(self._abandoned.wait())
+        try:
+            await asyncio.wait({finishing, abandoned}, return_when=asyncio.FIRST_COMPLETED)
+            if abandoned.done():
+                await self.executor.drain(timeout_seconds=0)
+            await finishing
+        finally:
+            abandoned.cancel()
+        if self.executor.unfinished:
+            _log.warning("commands are left for the next start", unfinished=self.executor.unfinished)
+
+    async def _watch_tail(self) -> None:
+        while True:
+            await self._clock.sleep(_TAIL_SECONDS)
+            try:
+                await self.engine.require_tail()
+            except JournalUnavailable:
+                continue  # whoever needs it right now says so

@@ -1,28 +1,37 @@
 """The controller as a process: wiring, signals, the order of starting and stopping, exit codes.
 
-Started from the outside in (health first, so that a probe learns what is missing; then the journal, the cluster,
-webhooks, election) and stopped the other way round. The end of any part is the end of the process: whoever supervises
-it starts a clean one, and the journal knows where it was.
+Started from the outside in (health first, so that a probe learns what is missing; then admission, which needs nobody;
+then the journal, election, and the sets) and stopped the other way round. What cannot be reached is waited for, and
+readiness says what that is; what waiting does not cure ends the start with an error. Later the end of any part is the
+end of the process: whoever supervises it starts a clean one, and the journal knows where it was.
 """
 
 import asyncio
 import contextlib
 import signal
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 import structlog
 
 from adapters.controller.background import Background
-from adapters.controller.journals import OpenJournal, opened
+from adapters.controller.errors import in_words, listening
+from adapters.controller.journals import JournalSettings, OpenJournal, opened
 from adapters.controller.leading import Leader
+from adapters.controller.reach import Reach
 from adapters.controller.serving import WebhookSettings, recorder, serving_admission
 from adapters.journal.group_commit import GroupCommit
+from adapters.journal.port import Journal
 from adapters.kubernetes import credentials
 from adapters.kubernetes.client import ApiClient
-from adapters.kubernetes.election import LEASE_NAME, Election
+from adapters.kubernetes.election import LEASE_NAME, Election, ElectionSettings
 from adapters.kubernetes.pace import SystemClock
+from adapters.nats.embedded import EmbeddedServer
 from adapters.observability.health import Health, metrics_application, serving
 from adapters.observability.metrics import ApiMeter, Metrics
+from adapters.observability.timed_journal import timed
+from adapters.webhooks.changes import ChangeRelay
+from lws_events.admission import Surroundings
 
 if TYPE_CHECKING:
     from adapters.cli.settings import Settings
@@ -32,14 +41,26 @@ _log = structlog.get_logger(__name__)
 STOPPED: Final = 0
 FAILED: Final = 1
 
+_CHANGES_SECONDS: Final = 2.0
+"""What is spent at the end on recording who changed what; the last few reviews are not worth more."""
 
-async def run_controller(settings: "Settings", *, stop: asyncio.Event) -> int:
+
+async def run_controller(settings: "Settings", *, stop: asyncio.Event, election: ElectionSettings | None = None) -> int:
     """Run until ``stop`` is set (exit code 0) or a part ends (1). Raises what keeps it from starting."""
     async with contextlib.AsyncExitStack() as stack:
-        process = _Process(settings, stack)
+        process = _Process(settings, stack, election=election)
         process.background.start(stop.wait(), name="stop")
-        await process.start()
-        return _exit_code(await process.background.ended())
+        starting = asyncio.create_task(process.start())
+        ended = asyncio.create_task(process.background.ended())
+        try:
+            await asyncio.wait({starting, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+            return _exit_code(await ended)
+        finally:
+            starting.cancel()
+            ended.cancel()
+            await asyncio.gather(starting, ended, return_exceptions=True)
 
 
 async def run_until_signalled(settings: "Settings") -> int:
@@ -54,58 +75,92 @@ async def run_until_signalled(settings: "Settings") -> int:
 class _Process:
     """The parts of a running controller, and what they share. Everything it starts ends with ``stack``."""
 
-    def __init__(self, settings: "Settings", stack: contextlib.AsyncExitStack) -> None:
+    def __init__(
+        self, settings: "Settings", stack: contextlib.AsyncExitStack, *, election: ElectionSettings | None
+    ) -> None:
         self.background = Background()
         self._settings = settings
         self._stack = stack
+        self._election = election
         self._metrics = Metrics()
         self._health = Health()
         self._starting = "starting"
+        self._leader: Leader | None = None
+        self._writer: asyncio.Future[GroupCommit] = asyncio.get_running_loop().create_future()
 
     async def start(self) -> None:
-        """Start everything that the settings ask for."""
+        """Start everything that the settings ask for, waiting for what cannot be reached."""
         settings = self._settings
         self._health.add_readiness("start", lambda: self._starting)
-        if settings.health_port:
-            application = self._health.application()
-            await self._stack.enter_async_context(serving(application, port=settings.health_port))
-        if settings.metrics_port:
-            application = metrics_application(self._metrics)
-            await self._stack.enter_async_context(serving(application, port=settings.metrics_port))
+        await self._answer_probes()
         self._stack.push_async_callback(self.background.stop)
-        journal = writer = None
-        if not settings.only_webhooks or settings.nats_url is not None:
-            journal, writer = await self._open_journal()
-        access = await credentials.load(str(settings.kubeconfig) if settings.kubeconfig else None)
-        meter = ApiMeter(self._metrics, host=access.server)
-        client = await self._stack.enter_async_context(ApiClient(access, meter=meter))
+        client = await self._client()
+        changes = self._changes() if settings.keeps_journal else None
         if settings.webhooks:
-            await self._serve_admission(client, writer)
-        if not settings.only_webhooks:
-            assert journal is not None
-            assert writer is not None
-            leader = Leader(journal.journal, writer, client, metrics=self._metrics)
-            task = self.background.start(self._lead(leader, client), name="leader")
-            self._stack.push_async_callback(self.background.stop, task)
+            await self._serve_admission(client, changes)
+        if settings.keeps_journal:
+            journal, writer = await self._open_journal()
+            if changes is not None:
+                self._stack.push_async_callback(changes.drained, seconds_max=_CHANGES_SECONDS)
+            if not settings.only_webhooks:
+                assert client is not None
+                self._leader = Leader(journal, writer, client, metrics=self._metrics)
+                leading = self.background.start(self._lead(self._leader, client), name="leader")
+                self._stack.push_async_callback(self.background.stop, leading)
         self._starting = ""
 
-    async def _open_journal(self) -> tuple[OpenJournal, GroupCommit]:
+    async def _answer_probes(self) -> None:
+        for flag, port, application in (
+            ("--health-port", self._settings.health_port, self._health.application()),
+            ("--metrics-port", self._settings.metrics_port, metrics_application(self._metrics)),
+        ):
+            if port:
+                with listening(flag, port=port):
+                    await self._stack.enter_async_context(serving(application, port=port))
+
+    async def _client(self) -> ApiClient | None:
+        """The client of the API server, unless nothing here talks to it."""
         settings = self._settings
+        if settings.only_webhooks and settings.certificate_directory is not None:
+            return None
+        access = await credentials.load(str(settings.kubeconfig) if settings.kubeconfig else None)
+        reach = Reach(ApiMeter(self._metrics, host=urlsplit(access.server).netloc))
+        self._health.add_readiness("api-server", lambda: reach.problem)
+        return await self._stack.enter_async_context(ApiClient(access, meter=reach))
+
+    def _changes(self) -> ChangeRelay:
+        changes = ChangeRelay(recorder(self._writer, cluster=self._settings.cluster, clock=SystemClock()))
+        self.background.start(changes.run(), name="spec changes")
+        return changes
+
+    async def _open_journal(self) -> tuple[Journal, GroupCommit]:
+        settings = self._settings
+
+        def waits(why: str) -> None:
+            self._starting = f"the journal cannot be opened yet: {why}"
+
         journal = await self._stack.enter_async_context(
             opened(
-                cluster=settings.cluster,
-                data_dir=settings.data_dir,
-                remote=settings.nats_connection(),
-                size_bytes_max=settings.journal_bytes_max,
-                replicas=settings.nats_replicas,
+                JournalSettings(
+                    cluster=settings.cluster,
+                    data_dir=settings.data_dir,
+                    remote=settings.nats_connection(),
+                    size_bytes_max=settings.journal_bytes_max,
+                    replicas=settings.nats_replicas,
+                ),
+                on_wait=waits,
             )
         )
+        self._starting = "starting"
         if journal.server is not None:
-            self.background.start(journal.server.failed.wait(), name="embedded NATS server")
-        writer = await self._stack.enter_async_context(GroupCommit(journal.journal.events))
-        return journal, writer
+            self.background.start(_failure_of(journal.server), name="embedded NATS server")
+        measured = timed(journal.journal, self._metrics)
+        writer = await self._stack.enter_async_context(GroupCommit(measured.events))
+        self._writer.set_result(writer)
+        self._health.add_readiness("journal", lambda: _journal_problem(journal, writer))
+        return measured, writer
 
-    async def _serve_admission(self, client: ApiClient, writer: GroupCommit | None) -> None:
+    async def _serve_admission(self, client: ApiClient | None, changes: ChangeRelay | None) -> None:
         settings = self._settings
         webhooks = WebhookSettings(
             host=settings.webhook_host,
@@ -115,12 +170,21 @@ class _Process:
             service=settings.webhook_service_name,
             secret=settings.webhook_secret_name,
         )
-        record = recorder(writer, cluster=settings.cluster, clock=SystemClock()) if writer is not None else None
-        server = await self._stack.enter_async_context(
-            serving_admission(webhooks, client=client, record=record, metrics=self._metrics, background=self.background)
+        admission = await self._stack.enter_async_context(
+            serving_admission(
+                webhooks,
+                client=client,
+                surroundings_of=self._surroundings,
+                changes=changes,
+                metrics=self._metrics,
+                background=self.background,
+            )
         )
-        problem = "the webhook server does not listen"
-        self._health.add_readiness("webhooks", lambda: "" if server.ready else problem)
+        self._health.add_readiness("webhooks", lambda: admission.problem)
+
+    def _surroundings(self, namespace: str, name: str) -> Surroundings:
+        """What the leader knows; a process that does not lead knows nothing, and warns of less."""
+        return self._leader.surroundings(namespace, name) if self._leader is not None else Surroundings()
 
     async def _lead(self, leader: Leader, client: ApiClient) -> None:
         """Lead, once elected, until the Lease is lost."""
@@ -128,13 +192,14 @@ class _Process:
             self._health.add_readiness("leader", lambda: leader.problem)
             await leader.run()
             return
-        election = Election(client, clock=SystemClock(), namespace=self._settings.namespace)
+        election = Election(client, clock=SystemClock(), namespace=self._settings.namespace, settings=self._election)
         self._metrics.leads(LEASE_NAME, leads=False)
         await election.acquire()
         self._metrics.leads(LEASE_NAME, leads=True)
         self._health.add_readiness("leader", lambda: leader.problem)
         leading = asyncio.create_task(leader.run())
         keeping = asyncio.create_task(election.keep())
+        keeping.add_done_callback(lambda _: leader.abandon())  # also while the rest is being finished
         try:
             ended, _ = await asyncio.wait({leading, keeping}, return_when=asyncio.FIRST_COMPLETED)
             for task in ended:
@@ -149,11 +214,23 @@ class _Process:
             await election.release()
 
 
+def _journal_problem(journal: OpenJournal, writer: GroupCommit) -> str:
+    if journal.problem or writer.trouble is None:
+        return journal.problem
+    return f"the journal does not take what is published: {writer.trouble}"
+
+
+async def _failure_of(server: EmbeddedServer) -> None:
+    await server.failed.wait()
+    assert server.failure is not None
+    raise server.failure
+
+
 def _exit_code(ended: asyncio.Task[object]) -> int:
     name = ended.get_name()
     if name == "stop":
         _log.info("stopping")
         return STOPPED
     error = None if ended.cancelled() else ended.exception()
-    _log.error("a part of the controller ended, so all of it does", part=name, error=str(error or "it returned"))
+    _log.error("a part of the controller ended, so all of it does", part=name, error=in_words(error))
     return FAILED

@@ -1,13 +1,17 @@
-"""The admission webhooks of a controller: certificate from files or of our own making, changes passed on."""
+"""The admission webhooks of a controller: certificate from files or of our own making, changes passed on.
 
+Admission needs neither the journal nor a leader: it is served as soon as there is a certificate, and goes on while the
+journal is away.
+"""
+
+import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import NamedTuple
-
-import structlog
+from typing import NamedTuple, Protocol
 
 from adapters.controller.background import Background
+from adapters.controller.errors import listening
 from adapters.journal.group_commit import GroupCommit
 from adapters.journal.port import Message
 from adapters.kubernetes.client import ApiClient
@@ -15,13 +19,13 @@ from adapters.kubernetes.pace import Clock
 from adapters.webhooks.changes import ChangeRelay
 from adapters.webhooks.cluster import KubernetesSecretStore, KubernetesWebhookConfigurations
 from adapters.webhooks.files import CertificateFiles
-from adapters.webhooks.server import AdmissionServer, RequestMetrics
+from adapters.webhooks.server import AdmissionServer, RequestMetrics, SurroundingsOf
 from adapters.webhooks.tls import LiveCertificate
 from lws_events import events
-from lws_events.admission import SpecChange
+from lws_events.admission import PATHS, SpecChange
 from lws_events.subjects import REQUEST, SetName, event_subject
 
-_log = structlog.get_logger(__name__)
+_PORT_FLAG = "--webhook-port"
 
 
 class WebhookSettings(NamedTuple):
@@ -36,25 +40,64 @@ class WebhookSettings(NamedTuple):
     secret: str
 
 
+class AdmissionMetrics(RequestMetrics, Protocol):
+    """Where answered requests are counted, from zero."""
+
+    def webhook_registered(self, path: str) -> None:
+        """A webhook is served."""
+
+
+class Admission:
+    """Admission as it is being served."""
+
+    def __init__(self, server: AdmissionServer, *, certificate_problem: Callable[[], str]) -> None:
+        self._server = server
+        self._certificate_problem = certificate_problem
+
+    @property
+    def problem(self) -> str:
+        """Why the API server cannot ask us; empty when it can."""
+        return self._certificate_problem() or ("" if self._server.ready else "the webhook server does not listen")
+
+    @property
+    def port(self) -> int:
+        """Where it listens; 0 while it does not."""
+        return self._server.port
+
+
 @contextlib.asynccontextmanager
 async def serving_admission(
     settings: WebhookSettings,
     *,
     client: ApiClient | None,
-    record: Callable[[SpecChange], Awaitable[None]] | None,
-    metrics: RequestMetrics,
+    surroundings_of: SurroundingsOf,
+    changes: ChangeRelay | None,
+    metrics: AdmissionMetrics,
     background: Background,
-) -> AsyncIterator[AdmissionServer]:
-    """Serve while the block runs. ``client`` is needed for a certificate of our own making.
+) -> AsyncIterator[Admission]:
+    """Serve while the block runs. ``client`` is needed for a certificate of our own making, which is waited for.
 
-    ``record`` keeps who changed what; None where there is no journal to keep it in. Raises ``CertificateError``,
-    ``KubernetesError``, and ``OSError`` for an address that cannot be had.
+    ``changes`` keeps who changed what; None where there is no journal to keep it in. Raises ``CertificateError`` for
+    files that cannot be used, ``CannotListen`` for an address that cannot be had.
     """
+    for path in PATHS:
+        metrics.webhook_registered(path)
     live = LiveCertificate()
+    server = AdmissionServer(
+        live,
+        host=settings.host,
+        port=settings.port,
+        surroundings_of=surroundings_of,
+        changes=changes,
+        metrics=metrics,
+    )
     if settings.certificate_directory is not None:
         files = CertificateFiles(settings.certificate_directory, live)
         files.load()
-        background.start(files.run(), name="certificate files")
+        with listening(_PORT_FLAG, port=settings.port, host=settings.host):
+            await server.start()
+        task = background.start(files.run(), name="certificate files")
+        admission = Admission(server, certificate_problem=lambda: "")
     else:
         assert client is not None, "a certificate of our own making is kept in the cluster"
         # Only here: the library that makes certificates weighs 7 MiB.
@@ -67,29 +110,56 @@ async def serving_admission(
             live,
             identity=ServerIdentity.of_service(settings.service, settings.namespace),
         )
-        await rotator.ensure()
-        background.start(rotator.run(), name="certificate rotation")
-    changes = None
-    if record is not None:
-        changes = ChangeRelay(record)
-        background.start(changes.run(), name="spec changes")
-    async with AdmissionServer(
-        live, host=settings.host, port=settings.port, changes=changes, metrics=metrics
-    ) as server:
-        yield server
-    if changes is not None:
-        await changes.drained(seconds_max=2.0)
+        serving = _serve_once_certified(server, live, rotator.run(), settings=settings)
+        task = background.start(serving, name="webhook server")
+        admission = Admission(server, certificate_problem=lambda: rotator.problem)
+    try:
+        yield admission
+    finally:
+        await background.stop(task)
+        await server.stop()
 
 
-def recorder(writer: GroupCommit, *, cluster: str, clock: Clock) -> Callable[[SpecChange], Awaitable[None]]:
-    """Keeps who asked for a change of a set as a fact in the journal."""
+async def _serve_once_certified(
+    server: AdmissionServer, live: LiveCertificate, rotation: Coroutine[None, None, None], *, settings: WebhookSettings
+) -> None:
+    """Rotate for ever; listen as soon as there is a certificate. Raises ``CannotListen``."""
+    rotating = asyncio.create_task(rotation)
+    certified = asyncio.create_task(live.available.wait())
+    try:
+        await asyncio.wait({rotating, certified}, return_when=asyncio.FIRST_COMPLETED)
+        if certified.done():
+            with listening(_PORT_FLAG, port=settings.port, host=settings.host):
+                await server.start()
+        await rotating
+    finally:
+        certified.cancel()
+        rotating.cancel()
+        await asyncio.gather(rotating, return_exceptions=True)
+
+
+def recorder(
+    writer: asyncio.Future[GroupCommit], *, cluster: str, clock: Clock
+) -> Callable[[SpecChange], Awaitable[None]]:
+    """Keeps who asked for a change of a set as a fact in the journal, once there is one.
+
+    A change that is handed over again, because the journal was slow, is the same message again.
+    """
+    last: tuple[SpecChange, Message] | None = None
 
     async def record(change: SpecChange) -> None:
-        set_name = SetName(change.namespace, change.name)
-        now_ms = clock.now_ms()
-        subject = event_subject(cluster, set_name, REQUEST, change.fact.user)
-        data = events.encode(events.Envelope(at_ms=now_ms, fact=change.fact))
-        identity = f"{change.fact.uid or set_name}:{change.fact.generation}:{change.fact.operation}:{now_ms}"
-        await writer.publish(Message(subject, data, identity))
+        nonlocal last
+        if last is None or last[0] is not change:
+            last = change, _request_message(change, cluster=cluster, now_ms=clock.now_ms())
+        _, message = last
+        await (await asyncio.shield(writer)).publish(message)
 
     return record
+
+
+def _request_message(change: SpecChange, *, cluster: str, now_ms: int) -> Message:
+    set_name = SetName(change.namespace, change.name)
+    subject = event_subject(cluster, set_name, REQUEST, change.fact.user)
+    data = events.encode(events.Envelope(at_ms=now_ms, fact=change.fact))
+    identity = f"{change.fact.uid or set_name}:{change.fact.generation}:{change.fact.operation}:{now_ms}"
+    return Message(subject, data, identity)

@@ -6,7 +6,7 @@ name); the field manager is that of the controller, so that a later apply of the
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -99,17 +99,21 @@ class KubernetesSecretStore:
 
 
 class KubernetesWebhookConfigurations:
-    """Both webhook configurations; one that does not exist is left out."""
+    """Both webhook configurations; one that does not exist is left out and is listed in ``missing``."""
 
     def __init__(self, api: ApiRequests) -> None:
         self._api = api
+        self.missing: Sequence[str] = ()
 
     async def inject(self, ca_bundle: bytes) -> int:
         """Set ``clientConfig.caBundle`` of every webhook that does not have it yet."""
         bundle = base64.b64encode(ca_bundle).decode("ascii")
-        return sum([await self._inject(path, bundle) for path in _CONFIGURATIONS])
+        changed = {path: await self._inject(path, bundle) for path in _CONFIGURATIONS}
+        self.missing = tuple("/".join(path.split("/")[-2:]) for path, count in changed.items() if count is None)
+        return sum(count or 0 for count in changed.values())
 
-    async def _inject(self, path: str, bundle: str) -> int:
+    async def _inject(self, path: str, bundle: str) -> int | None:
+        """How many of its webhooks changed; None where it does not exist."""
         for _ in range(_WRITE_ATTEMPTS_MAX):
             try:
                 configuration = msgspec.json.decode(await self._api.request("GET", path))
@@ -122,7 +126,7 @@ class KubernetesWebhookConfigurations:
                     await self._api.request("PUT", path, query=_AS_CONTROLLER, body=body)
             except ApiError as error:
                 if error.code == _NOT_FOUND:
-                    return 0
+                    return None
                 if error.code != _CONFLICT:
                     raise
             else:

@@ -50,17 +50,22 @@ class CertificateRotator:
         identity: ServerIdentity,
         now: Callable[[], datetime] = _utc_now,
         interval_seconds: float = 30.0,
+        retry_seconds: float = 2.0,
     ) -> None:
         """``interval_seconds``: how soon another replica's renewal, or an edit of Secret or configuration, is seen.
 
-        A pass costs three reads of the API server and no write where nothing has changed.
+        A pass costs three reads of the API server and no write where nothing has changed. While there is a ``problem``
+        the next pass comes after ``retry_seconds``.
         """
+        self.problem = "no certificate has been made yet"
+        """Why the API server cannot ask this server yet, in words for a readiness check; empty when it can."""
         self._secrets = secrets
         self._configurations = configurations
         self._live = live
         self._identity = identity
         self._now = now
         self._interval_seconds = interval_seconds
+        self._retry_seconds = min(retry_seconds, interval_seconds)
 
     async def ensure(self) -> None:
         """One pass: a usable pair in the Secret and in use, its authority in the configurations.
@@ -78,13 +83,24 @@ class CertificateRotator:
             _log.info("the webhook certificate is in use", names=list(self._identity.dns_names))
 
     async def run(self) -> None:
-        """Pass after pass, for ever. A pass that fails is logged; the certificate in use stays."""
+        """Pass after pass, for ever. A pass that fails is logged, once; the certificate in use stays."""
         while True:
-            await asyncio.sleep(self._interval_seconds)
-            try:
-                await self.ensure()
-            except Exception as error:  # whatever the cluster's answer was: the next pass tries again
-                _log.warning("the webhook certificate was not checked", error=str(error))
+            problem = await self._pass()
+            if problem and problem != self.problem:
+                _log.warning("webhooks cannot be asked yet", problem=problem)
+            self.problem = problem
+            await asyncio.sleep(self._retry_seconds if problem else self._interval_seconds)
+
+    async def _pass(self) -> str:
+        """One pass; what is wrong after it."""
+        try:
+            await self.ensure()
+        except Exception as error:  # whatever the cluster's answer was: the next pass tries again
+            return f"the webhook certificate was not checked: {error}"
+        missing = self._configurations.missing
+        if missing:
+            return f"not found: {', '.join(missing)}; install the manifests, or run with --no-webhooks"
+        return ""
 
     async def _from_secret(self) -> tuple[KeyPair, KeyPair]:
         """Authority and server pair as the Secret holds them, renewed where they do not do."""

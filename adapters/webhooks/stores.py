@@ -4,7 +4,7 @@
 the same Secret without election.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -32,6 +32,10 @@ class SecretStore(Protocol):
 
 class WebhookConfigurations(Protocol):
     """The mutating and the validating webhook configuration."""
+
+    @property
+    def missing(self) -> Sequence[str]:
+        """What did not exist at the last injection: nobody asks this server until it is installed."""
 
     async def inject(self, ca_bundle: bytes) -> int:
         """Make every webhook of both trust this bundle (PEM). How many webhooks changed; 0 writes nothing."""
@@ -61,6 +65,7 @@ class InMemoryWebhookConfigurations:
 
     def __init__(self) -> None:
         self.ca_bundle = b""
+        self.missing: Sequence[str] = ()
 
     async def inject(self, ca_bundle: bytes) -> int:
         """One webhook, so to speak."""

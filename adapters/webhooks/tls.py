@@ -5,6 +5,7 @@ replacement is loaded into a context of its own first, so that half of a new pai
 reaches a client. TLS 1.2 is the oldest version, and HTTP/2 is not offered (spec 10.5).
 """
 
+import asyncio
 import os
 import ssl
 import tempfile
@@ -38,6 +39,8 @@ class LiveCertificate:
         self._settings = settings or TlsSettings()
         self._current: ssl.SSLContext | None = None
         self._pair: KeyPair | None = None
+        self.available = asyncio.Event()
+        """Set once there is a certificate."""
 
     @property
     def pair(self) -> KeyPair | None:
@@ -54,6 +57,8 @@ class LiveCertificate:
             return False
         self._current = _server_context(pair, self._settings)
         self._pair = pair
+        if not self.available.is_set():  # later pairs are loaded in a thread
+            self.available.set()
         return True
 
     def context(self) -> ssl.SSLContext:
