@@ -20,6 +20,8 @@ from adapters.journal.port import Journal, Record
 from adapters.nats.connection import connect
 from adapters.nats.embedded import server_for_reading
 from adapters.nats.journal import open_journal_for_reading
+from lws_events.decisions import LifecycleFact, decode
+from lws_events.subjects import SetName, parse
 from tests.controlplane.api import Api, ApiError, eventually, leaderworkersets
 from tests.controlplane.certificates import make_authority, write_server_certificate
 from tests.controlplane.cluster import free_ports
@@ -113,6 +115,23 @@ class Controller:
         assert verification["differences"] == 0, verification
         assert verification["events"] > 0, "nothing was verified"
         return verification
+
+    async def decided(self, namespace: str) -> list[tuple[SetName, LifecycleFact]]:
+        """Everything that was decided about the groups and sets of a namespace so far, in order."""
+        async with self.journal() as journal:
+            batches = journal.decisions.read(
+                subject_filter=f"lws.decisions.{CLUSTER}.*.{namespace}.*",
+                to_sequence=await journal.decisions.last_sequence(),
+                follow=False,
+            )
+            found = []
+            async with contextlib.aclosing(batches):
+                async for batch in batches:
+                    for record in batch:
+                        address = parse(record.subject)
+                        assert address is not None
+                        found += [(address.set_name, fact) for fact in decode(record.data).facts]
+            return found
 
     @contextlib.asynccontextmanager
     async def journal(self) -> AsyncIterator[Journal]:
