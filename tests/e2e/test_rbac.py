@@ -1,11 +1,11 @@
-"""The controller with the rights of ``deploy/manifests``, and its webhooks as they are reached in a cluster.
+"""What ``deploy/manifests`` installs: both processes with their arguments, their configuration and their rights.
 
-Everything else runs as administrator, so a right that is missing would be found by users. Here the process has the
-token of its ServiceAccount, on an API server that also wants rights to owners. The webhooks are reached through the
-Service's name (which leads to loopback here), with the certificate that the process itself keeps in the Secret.
+Everything else runs as administrator, so a right that is missing would be found by users. Here the processes have the
+token of their ServiceAccount, on an API server that also wants rights to owners. The webhooks are reached through the
+Service's name (which leads to loopback here), with the certificate that the webhook server itself keeps in the Secret.
+Deliberately absent: containers; what the manifests say about them is left to the unit tests.
 """
 
-import re
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -45,37 +45,44 @@ PLURALS: Final = {
 }
 
 
+class Process(NamedTuple):
+    """One of the two Deployments, as a process."""
+
+    child: Child
+    health_port: int
+    metrics_port: int
+
+
 class Installed(NamedTuple):
-    """An installation: its namespace, its account's kubeconfig, and the process."""
+    """An installation: its namespace, its account's kubeconfig, and the processes by the names of their Deployments."""
 
     namespace: str
     kubeconfig: Path
-    process: Child
-    metrics_port: int
+    processes: dict[str, Process]
 
 
 @pytest_asyncio.fixture
 async def installed(control_plane: ControlPlane, api: Api, tmp_path: Path) -> AsyncIterator[Installed]:
-    """The manifests in a namespace of their own, and ``lws-events run`` with nothing but their rights."""
+    """The manifests in a namespace of their own, and the processes with nothing but their rights."""
     home = await create_namespace(api, prefix="lws-system")
-    webhook_port, health_port, metrics_port = free_ports(3)
+    [webhook_port] = free_ports(1)
     applied = [path async for path in _apply(api, home, webhook_port=webhook_port)]
     kubeconfig = await _kubeconfig(control_plane, api, home, directory=tmp_path)
-    process = Child(
-        [
-            *(PROGRAM, "run", "--kubeconfig", str(kubeconfig), "--data-dir", str(tmp_path / "data")),
-            *("--namespace", home, "--webhook-host", "127.0.0.1", "--webhook-port", str(webhook_port)),
-            *("--health-port", str(health_port), "--metrics-port", str(metrics_port), "--log-format", "json"),
-        ],
-        log=tmp_path / "controller.log",
-    )
-    process.start()
+    processes = {
+        name: _process(name, home, kubeconfig=kubeconfig, webhook_port=webhook_port, directory=tmp_path)
+        for name in ("controller", "webhook-server")
+    }
     try:
-        await eventually(lambda: _answers(health_port, process), what="the controller to be ready")
-        yield Installed(home, kubeconfig, process, metrics_port)
-        assert process.stop(grace_seconds=20) == 0, process.log_tail()
+        for process in processes.values():
+            process.child.start()
+        await eventually(lambda: _answers(processes["webhook-server"], check="webhooks"), what="the webhooks")
+        await eventually(lambda: _answers(processes["controller"], check="leader"), what="the controller to lead")
+        yield Installed(home, kubeconfig, processes)
+        for process in processes.values():
+            assert process.child.stop(grace_seconds=20) == 0, process.child.log_tail()
     finally:
-        process.kill()
+        for process in processes.values():
+            process.child.kill()
         await remove_webhooks(api)
         for path in reversed(applied):
             await api.delete(path)
@@ -109,8 +116,9 @@ async def test_the_rights_of_the_manifests_suffice(
 
     lease = await api.get(grouped("coordination.k8s.io/v1", "leases", installed.namespace, LEASE))
     assert lease["spec"]["holderIdentity"]
-    refused = await _refused_requests(installed.metrics_port)
-    assert refused == [], f"{refused}\n{installed.process.log_tail()}"
+    for process in installed.processes.values():
+        refused = await _refused_requests(process)
+        assert refused == [], f"{refused}\n{process.child.log_tail()}"
 
 
 async def test_they_are_no_more_than_that(installed: Installed, control_plane: ControlPlane) -> None:
@@ -170,19 +178,34 @@ async def _kubeconfig(control_plane: ControlPlane, api: Api, home: str, *, direc
     return kubeconfig
 
 
-async def _answers(health_port: int, process: Child) -> bool:
-    assert process.running(), f"the controller has ended:\n{process.log_tail()}"
+def _process(name: str, home: str, *, kubeconfig: Path, webhook_port: int, directory: Path) -> Process:
+    """The container of a Deployment, with paths, namespace and ports of this machine."""
+    container = yaml.safe_load((MANIFESTS / f"{name}.yaml").read_text())["spec"]["template"]["spec"]["containers"][0]
+    [(file_name, text)] = yaml.safe_load((MANIFESTS / "configuration.yaml").read_text())["data"].items()
+    configuration = directory / file_name
+    configuration.write_text(text.replace("/var/lib/lws-events", str(directory / "data")))
+    health_port, metrics_port = free_ports(2)
+    arguments = [argument.replace("/etc/lws-events", str(directory)) for argument in container["args"]]
+    child = Child(
+        [
+            *(PROGRAM, *arguments, "--kubeconfig", str(kubeconfig), "--namespace", home),
+            *("--webhook-host", "127.0.0.1", "--webhook-port", str(webhook_port)),
+            *("--health-port", str(health_port), "--metrics-port", str(metrics_port)),
+        ],
+        log=directory / f"{name}.log",
+    )
+    return Process(child, health_port, metrics_port)
+
+
+async def _answers(process: Process, *, check: str) -> bool:
+    """Whether it is ready and has this check among its own; ``leader`` is there once the Lease is held."""
+    assert process.child.running(), f"it has ended:\n{process.child.log_tail()}"
+    url = f"http://127.0.0.1:{process.health_port}/readyz?verbose"
     try:
-        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{health_port}/readyz") as answer:
-            return answer.status == 200 and "leader" in await _checks(session, health_port)
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            return answer.status == 200 and f"[+]{check} ok" in await answer.text()
     except aiohttp.ClientError:
         return False
-
-
-async def _checks(session: aiohttp.ClientSession, health_port: int) -> list[str]:
-    """Names of the readiness checks; ``leader`` is among them from the moment on in which the Lease is held."""
-    async with session.get(f"http://127.0.0.1:{health_port}/readyz?verbose") as answer:
-        return re.findall(r"^\[\+\](\S+) ok$", await answer.text(), re.MULTILINE)
 
 
 async def _defaulted(sets: Sets) -> bool:
@@ -200,11 +223,11 @@ async def _has_one_revision(sets: Sets, *, number: int) -> bool:
     return [int(revision["revision"]) for revision in await sets.revisions("llama")] == [number]
 
 
-async def _refused_requests(metrics_port: int) -> list[str]:
+async def _refused_requests(process: Process) -> list[str]:
     """The lines that count requests which the API server has forbidden."""
     async with (
         aiohttp.ClientSession() as session,
-        session.get(f"http://127.0.0.1:{metrics_port}/metrics") as answer,
+        session.get(f"http://127.0.0.1:{process.metrics_port}/metrics") as answer,
     ):
         lines = (await answer.text()).splitlines()
     requests = [line for line in lines if line.startswith("rest_client_requests_total{")]
