@@ -5,7 +5,7 @@ Time runs ten times as fast as real time.
 
 import contextlib
 import copy
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,6 +44,10 @@ class Cluster:
         if server is not None:
             await server.__aexit__(None, None, None)
 
+    def group(self, index: int) -> dict[str, str]:
+        """Uids of the pods of one group, by name."""
+        return {name: uid for name, uid in self.pods().items() if name.startswith(f"{NAME}-{index}")}
+
     def apply(self, name: str = NAME, **spec: Any) -> None:
         """Create the sample under a name, with further fields of the spec."""
         sample = copy.deepcopy(SAMPLE)
@@ -59,7 +63,7 @@ class Cluster:
         """Delete a pod with grace period 0."""
         self.simulation.api.delete(kinds.PODS, pod, namespace=NAMESPACE, grace_seconds=0)
 
-    async def complete(self, *, without: frozenset[str] = frozenset(), count: int = PODS) -> dict[str, str]:
+    async def complete(self, *, without: Collection[str] = (), count: int = PODS) -> dict[str, str]:
         """Wait until so many pods are ready and the set says so, none of them with one of these uids."""
 
         async def ready() -> dict[str, str] | None:
@@ -67,7 +71,7 @@ class Cluster:
             fresh = all(objects.is_true(pod, "Ready") and not objects.terminating(pod) for pod in pods)
             found = self.pods()
             available = all(objects.is_true(lws, "Available") for lws in self._sets())
-            return found if fresh and available and len(pods) == count and not without & {*found.values()} else None
+            return found if fresh and available and len(pods) == count and not {*without} & {*found.values()} else None
 
         return await eventually(ready, what=f"{count} pods, all ready", interval_seconds=0.05)
 
