@@ -78,7 +78,7 @@ def _documents(path: Path) -> list[Json]:
 
 def _files(directory: Path) -> list[Path]:
     """The files that a kustomization lists, those of folders that it lists included."""
-    found = []
+    found: list[Path] = []
     for name in _documents(directory / "kustomization.yaml")[0]["resources"]:
         path = directory / name
         found += _files(path) if path.is_dir() else [path]
