@@ -61,6 +61,7 @@ def main() -> int:
     """Measure, print, write. 0: all measured; 1: something failed; 130: interrupted."""
     options = _parser().parse_args()
     configure_tool_logs()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
     signal.signal(signal.SIGTERM, lambda *_: os.kill(os.getpid(), signal.SIGINT))
     described, results, code = machine.describe(), _Results(), 0
     try:
@@ -105,9 +106,10 @@ async def _cluster(options: argparse.Namespace, results: _Results, *, groups: in
         _progress(f"{controller.name}: {groups} groups of {options.size}")
         kept = journal_file if controller.name == OURS else None
         measured.append(await cluster_run.measure(controller, groups=groups, size=options.size, journal_file=kept))
+        results.runs.append(measured[-1].run)
     _progress(f"floor: {groups} groups of {options.size}")
     seconds = await floor.measure(measured[0].statefulsets, timeout_seconds=cluster_run.seconds_max(groups))
-    results.runs += [each.with_floor(seconds) for each in measured]
+    results.runs[-len(measured) :] = [each.with_floor(seconds) for each in measured]
 
 
 def _parser() -> argparse.ArgumentParser:

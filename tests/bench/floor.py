@@ -7,11 +7,16 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import aclosing
+from typing import Final
 
 import msgspec
 
 from tests.bench.plane import fresh_plane
 from tests.controlplane.api import Api, Json, core, statefulsets
+from tests.controlplane.fixtures import create_namespace
+
+REPEATS_MAX: Final = 3
+REPEATED_SECONDS: Final = 5.0
 
 
 class _Condition(msgspec.Struct):
@@ -42,16 +47,27 @@ _EVENT = msgspec.json.Decoder(_Event)
 
 
 async def measure(manifests: Sequence[Json], *, timeout_seconds: float) -> float:
-    """Seconds from the first POST until every pod of the StatefulSets is ready. Raises ``TimeoutError``."""
-    pods = sum(manifest["spec"]["replicas"] for manifest in manifests)
+    """Seconds from the first POST until every pod of the StatefulSets is ready. Raises ``TimeoutError``.
+
+    Small ones are measured several times, each in a new namespace, and the least counts: a floor is what is possible.
+    """
+    found: list[float] = []
     async with fresh_plane() as plane, asyncio.timeout(timeout_seconds):
-        collection = statefulsets(plane.namespace)
-        version = (await plane.api.call("GET", core("pods", plane.namespace)))["metadata"]["resourceVersion"]
-        ready = asyncio.create_task(_all_ready(plane.api, core("pods", plane.namespace), version, pods=pods))
-        began = time.monotonic()
-        await asyncio.gather(*(plane.api.create(collection, manifest) for manifest in manifests))
-        await ready
-        return time.monotonic() - began
+        namespace = plane.namespace
+        while not found or (len(found) < REPEATS_MAX and sum(found) < REPEATED_SECONDS):
+            found.append(await _once(plane.api, namespace, manifests))
+            namespace = await create_namespace(plane.api, prefix="floor")
+    return min(found)
+
+
+async def _once(api: Api, namespace: str, manifests: Sequence[Json]) -> float:
+    pods = sum(manifest["spec"]["replicas"] for manifest in manifests)
+    version = (await api.call("GET", core("pods", namespace)))["metadata"]["resourceVersion"]
+    ready = asyncio.create_task(_all_ready(api, core("pods", namespace), version, pods=pods))
+    began = time.monotonic()
+    await asyncio.gather(*(api.create(statefulsets(namespace), manifest) for manifest in manifests))
+    await ready
+    return time.monotonic() - began
 
 
 async def _all_ready(api: Api, path: str, version: str, *, pods: int) -> None:
