@@ -27,14 +27,19 @@ MISSING_DELAY_MS: Final = 10_000
 
 
 def leader_ref(state: Aggregate, group: Group) -> LeaderRef:
-    """The leader pod as the builders need it."""
+    """The leader pod as the builders need it.
+
+    What admission gives a leader is derived anew where its pod lacks it, because no webhook was there: groups must not
+    share selectors (spec 3.2, 3.3, D7).
+    """
     assert group.leader is not None
-    view = group.leader.view
+    view, namespace = group.leader.view, state.name.namespace
+    derived = {names.GROUP_INDEX: str(group.index), names.GROUP_KEY: names.topology_group_key(namespace, group.name)}
     return LeaderRef(
         name=group.name,
-        namespace=state.name.namespace,
+        namespace=namespace,
         uid=view.uid,
-        labels=view.labels,
+        labels=derived | view.labels,
         requests_tpus=view.requests_tpus,
     )
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import msgspec
+
 from lws_events import events, names, subjects
 from lws_events.commands import CreateControllerRevision, CreateWorkerStatefulSet, RecordEvent
 from tests.scenario import Scenario
@@ -119,3 +121,14 @@ def test_d27_the_revision_of_the_present_key_is_made_again_at_once() -> None:
     assert created[-1].announce.note == (
         f"Creating missing revision with key {revision.key} for existing LeaderWorkerSet"
     )
+
+
+def test_groups_admitted_by_no_webhook_have_selectors_of_their_own() -> None:
+    scenario = _until_pods()
+    bare = {names.WORKER_INDEX: "0", names.REVISION_KEY: scenario.state.target_key}
+    for index in range(2):
+        _see(scenario, f"sample-{index}", bare, owner=events.Owner("StatefulSet", "sample", "leader-set-uid"))
+    made = [msgspec.json.decode(command.manifest) for command in scenario.commanded(CreateWorkerStatefulSet)]
+    selectors = [manifest["spec"]["selector"]["matchLabels"] for manifest in made]
+    assert [selector[names.GROUP_INDEX] for selector in selectors] == ["0", "1"]
+    assert selectors[0][names.GROUP_KEY] == names.topology_group_key("default", "sample-0")
