@@ -7,7 +7,6 @@ last one is named in the error that the caller gets). It knows nothing of JetStr
 """
 
 import asyncio
-import contextlib
 import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -109,9 +108,17 @@ class Connection:
         if self._reopening is not None:
             self._reopening.cancel()
             await asyncio.gather(self._reopening, return_exceptions=True)
-        with contextlib.suppress(nats_errors.Error, OSError):
+        try:
             await self._client.close()
-        self._fail_requests()
+        except asyncio.CancelledError:
+            # nats-py waits for a future that it cancels itself when the connection breaks just then.
+            current = asyncio.current_task()
+            if current is not None and current.cancelling():
+                raise
+        except (nats_errors.Error, OSError) as error:
+            _log.debug("nats connection was not closed in good order", error=repr(error))
+        finally:
+            self._fail_requests()
 
     async def request(
         self, subject: str, data: bytes, *, headers: dict[str, str] | None = None, timeout: float = REQUEST_SECONDS

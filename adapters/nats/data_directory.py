@@ -134,6 +134,18 @@ authorization {{
         for path in self.path.glob("*.ports"):
             path.unlink(missing_ok=True)
 
+    def forget_half_made_streams(self) -> None:
+        """To be called before the server starts: clear the way for streams whose making was never acknowledged.
+
+        A server that is killed while it makes a stream leaves a description without a checksum. It skips such a stream
+        at every start, and when the stream is made again in its place never writes the checksum: what is stored then
+        would be out of sight after the next start. Without a description the server makes the stream properly, and
+        takes in what messages there are.
+        """
+        for description in self.store.glob("jetstream/*/streams/*/meta.inf"):
+            if not description.with_name("meta.sum").exists():
+                description.unlink()
+
     def _owner(self) -> str:
         text = f"data directory {self.path.parent} is in use by another process"
         try:

@@ -115,6 +115,7 @@ class EmbeddedServer:
 
     async def _start_process(self) -> None:
         binary = find_server()
+        self._directory.forget_half_made_streams()
         if self._port is not None:  # nothing needs to be written, which a full disk would not allow
             self._process, _ = await start_server(binary, self._directory, port=self._port)
             return
