@@ -96,6 +96,11 @@ class ControlPlane:
         """Start a component that was stopped or killed, on its old address, and wait until the cluster is ready."""
         self._children[component].start()
         await self.wait_until_ready()
+        if component == "kube-apiserver":
+            # A scheduler that has missed changes meanwhile may find its cache inconsistent and end itself; in a
+            # cluster the kubelet starts it again, here nobody would.
+            self._children["kube-scheduler"].kill()
+            self._children["kube-scheduler"].start()
 
     async def compact(self) -> int:
         """Compact etcd at its present revision, so that older watches cannot be resumed from it; the revision."""
