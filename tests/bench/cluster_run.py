@@ -10,11 +10,12 @@ from adapters.journal.transfer import export_journal
 from adapters.nats.connection import connect
 from adapters.nats.embedded import server_for_reading
 from adapters.nats.journal import open_journal_for_reading
-from tests.bench import audit, controllers, mass_failure, workload
+from tests.bench import controllers, mass_failure, workload
 from tests.bench.controllers import Controller
 from tests.bench.figures import ClusterRun, Creation
 from tests.bench.observed import Observed
 from tests.bench.plane import fresh_plane
+from tests.controlplane import audit
 from tests.controlplane.api import Json, leaderworkersets
 
 SECONDS_MAX_PER_GROUP: Final = 3.0

@@ -14,8 +14,8 @@ from typing import Final, NamedTuple
 
 import aiohttp
 
-from tests.bench import proc
 from tests.bench.figures import ProcessCost
+from tests.controlplane import proc
 from tests.controlplane.api import Api, ApiError, Json, eventually, leaderworkersets
 from tests.controlplane.certificates import make_authority, write_server_certificate
 from tests.controlplane.cluster import free_ports

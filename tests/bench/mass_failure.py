@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from adapters.journal.file_format import read_file
 from lws_events import events
-from tests.bench import audit, workload
+from tests.bench import workload
 from tests.bench.figures import Latency, MassFailure, latency
 from tests.bench.observed import Observed
+from tests.controlplane import audit
 
 
 class Answer(NamedTuple):

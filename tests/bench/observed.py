@@ -5,10 +5,10 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from tests.bench import audit
-from tests.bench.audit import AuditLog, Request
 from tests.bench.controllers import Controller, Moment, Running
 from tests.bench.plane import Plane
+from tests.controlplane import audit
+from tests.controlplane.audit import AuditLog, Request
 
 SILENT_SECONDS: Final = 2.0
 """A controller that has written nothing for so long has settled."""

@@ -19,8 +19,9 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from tests.bench import audit, proc, workload
+from tests.bench import workload
 from tests.bench.plane import Plane, fresh_plane
+from tests.controlplane import audit, proc
 from tests.controlplane.api import ApiError, eventually, leaderworkersets
 from tests.controlplane.certificates import make_authority, write_server_certificate
 from tests.controlplane.cluster import free_ports

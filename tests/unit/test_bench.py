@@ -13,8 +13,9 @@ from lws_events.fleet import Fleet
 from lws_events.subjects import SetName
 from projections.journal import RecordedDecision, RecordedEvent
 from projections.verify import verify
-from tests.bench import audit, mass_failure, proc, recorded
+from tests.bench import mass_failure, recorded
 from tests.bench.figures import latency, percentile
+from tests.controlplane import audit, proc
 
 
 def audit_line(verb: str, resource: str, name: str = "", **about: object) -> bytes:

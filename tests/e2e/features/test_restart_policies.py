@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 import pytest
 
 from lws_events.decisions import FailureLeftAlone
-from tests.bench.audit import AuditLog, pod_deletions, writes_of
 from tests.controlplane.api import Json, core, eventually, statefulsets
+from tests.controlplane.audit import AuditLog, pod_deletions, writes_of
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.kubelets import Kubelets
 from tests.e2e.controller import USER_AGENT, Controller

@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from tests.bench.audit import AuditLog, Request, writes_of
 from tests.controlplane.api import Json, core, eventually, leaderworkersets, statefulsets
+from tests.controlplane.audit import AuditLog, Request, writes_of
 from tests.controlplane.cluster import ControlPlane
 from tests.e2e.controller import USER_AGENT, Controller
 from tests.e2e.features.sets import NAME, REVISION_KEY, Sets, a_set, a_template, conditions_of
