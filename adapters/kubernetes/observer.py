@@ -112,11 +112,11 @@ class Observer:
         found = msgspec.json.decode(data, type=kinds.BY_KIND[kind].model)
         if not found.metadata.uid:
             return []
+        known = self._known
         changes: list[Change] = []
-        for view_kind, view in kinds.views(found, self._placement.nodes):
-            key = key_of(view_kind, found.metadata) or Key(view_kind, set_name, found.metadata.name)
+        for key, view in self._reduced(known, found, unlabelled=set_name):
             # Before the start is over it is not known what is news: the stream drops what it already has.
-            changes += [Change(key, view)] if self._known is None else self._known.observe(key, view)
+            changes += [Change(key, view)] if known is None else known.observe(key, view)
         return [to_message(self._cluster, change, at_ms=self._clock.now_ms()) for change in changes]
 
     def _watcher(self, resource: Any, model: Any, selector: str, *, namespaced: bool = True) -> Watcher[Any]:
@@ -243,16 +243,22 @@ class Observer:
             for change in changes:
                 await self._publish(change)
 
-    def _reduced(self, known: Known, found: Any) -> list[tuple[Key, events.View]]:
+    def _reduced(
+        self, known: Known | None, found: Any, *, unlabelled: SetName | None = None
+    ) -> list[tuple[Key, events.View]]:
+        """The views of an object, with their places. ``unlabelled``: the set of an object without a set's label."""
         reduced: list[tuple[Key, events.View]] = []
         if not kinds.of_interest(found):
             return reduced
         for kind, view in kinds.views(found, self._placement.nodes):
             key = key_of(kind, found.metadata)
+            if key is None and unlabelled is not None:
+                key = Key(kind, unlabelled, found.metadata.name)
             if key is None:
                 continue
             if isinstance(view, events.PodObserved):
-                view = self._placement.place(key, view, before=known.view(key))  # noqa: PLW2901
+                before = None if known is None else known.view(key)
+                view = self._placement.place(key, view, before=before)  # noqa: PLW2901
             reduced.append((key, view))
         return reduced
 

@@ -50,8 +50,8 @@ def placed(index: str, version: int, node: str = "node-1") -> dict[str, Any]:
     return pod(index, version, metadata=annotations, spec={"nodeName": node})
 
 
-def node(version: int, **labels: str) -> dict[str, Any]:
-    return {"metadata": {"name": "node-1", "uid": "n", "resourceVersion": str(version), "labels": labels}}
+def node(version: int, *, name: str = "node-1", **labels: str) -> dict[str, Any]:
+    return {"metadata": {"name": name, "uid": f"uid-{name}", "resourceVersion": str(version), "labels": labels}}
 
 
 class Writer(GroupCommit):
@@ -295,6 +295,22 @@ async def test_a_node_that_is_known_after_its_pod_completes_the_view() -> None:
             await w.recorded(2)
     views: list[Any] = [events.decode(r.data).fact for r in w.journal.events.records]
     assert [view.topology for view in views] == [{}, {"rack": "r9"}]
+
+
+async def test_an_answer_to_a_write_keeps_the_topology_of_a_node_that_is_gone() -> None:
+    async with world() as w:
+        w.nodes.items = [node(1, rack="r1")]
+        w.pods.items = [placed("0", 10), placed("1", 11, node="node-2")]
+        async with w.observing() as observer:
+            w.nodes.push(deleted(node(2)))
+            w.nodes.push(added(node(3, name="node-2", rack="r2")))
+            await w.recorded(3)  # the view of pod 1 is complete: both nodes were taken in
+            leaving = placed("0", 12)
+            leaving["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+            (message,) = observer.observed(subjects.POD, json.dumps(leaving).encode(), set_name=SET)
+    view = events.decode(message.data).fact
+    assert isinstance(view, events.PodObserved)
+    assert (view.deleting_since, view.topology) == ("2026-01-01T00:00:00Z", {"rack": "r1"})
 
 
 async def test_answers_to_writes_count_as_observed() -> None:
