@@ -88,6 +88,8 @@ class _Bookmark(NamedTuple):
 
 _LINE: Final = msgspec.json.Decoder(_Line)
 _OBJECT: Final = msgspec.json.Decoder(wire.Object)
+_CONNECTION_SECONDS_MIN: Final = 1.0
+"""The API server takes time limits in whole seconds: one that ends sooner, and says nothing, is in trouble."""
 
 
 class Watcher(Generic[T]):
@@ -194,10 +196,12 @@ class Watcher(Generic[T]):
             "timeoutSeconds": str(max(1, int(min(wanted, seconds)))),
         }
         path = self._resource.path(self._namespace)
+        opened_at, silent = self._clock.monotonic(), True
         async with aclosing(self._client.stream(path, query, idle_seconds=self._settings.idle_seconds)) as lines:
             async for line in lines:
                 if not line:
                     continue
+                silent = False
                 event = self._decoded(_LINE, line)
                 match event.type:
                     case "ADDED" | "MODIFIED":
@@ -210,6 +214,8 @@ class Watcher(Generic[T]):
                         raise refusal(500, bytes(event.object), request=f"watch of {path}")
                     case other:
                         raise ApiUnavailable(f"watch of {path}: an event of the unknown type {other!r}")
+        if silent and self._clock.monotonic() - opened_at < _CONNECTION_SECONDS_MIN:
+            raise ApiUnavailable(f"watch of {path}: it ended at once, without an event")
 
     def _decoded(self, decoder: Any, data: Any) -> Any:
         try:

@@ -195,3 +195,13 @@ async def test_everything_is_listed_again_from_time_to_time() -> None:
             shown = await take(events, 2)
     assert shown == ["began", "ended 12"]
     assert int(api.asked[1].query["timeoutSeconds"]) == SETTINGS.connection_seconds
+
+
+async def test_connections_that_end_at_once_are_not_opened_again_in_a_hot_loop() -> None:
+    clock = LeapingClock()
+    async with ScriptedApi() as api, api.client() as client:
+        api.script("GET", PATH, page(version="10"), *[stream()] * 5, page(version="11"))
+        async with aclosing(watcher(client, clock).events()) as events:
+            shown = await take(events, 4)
+    assert shown == ["began", "ended 10", "began", "ended 11"]
+    assert clock.slept == [1.0, 2.0, 4.0, 8.0, 1.0]
