@@ -28,13 +28,6 @@ class Key(NamedTuple):
     name: str
 
 
-class Reduced(NamedTuple):
-    """A view and where it belongs."""
-
-    key: Key
-    view: events.View
-
-
 def key_of(kind: str, meta: wire.Meta) -> Key | None:
     """Where an object belongs; None for one that names no set."""
     name = meta.name if kind in (subjects.SET, subjects.SET_STATUS) else meta.label(names.SET_NAME)

@@ -29,7 +29,6 @@ _EXPECTED_LAST_ID: Final = "Nats-Expected-Last-Msg-Id"
 _EXPECTED_SUBJECT: Final = "Nats-Expected-Last-Subject-Sequence"
 
 STREAM_NOT_FOUND: Final = 10059
-CONSUMER_NOT_FOUND: Final = 10014
 _WRONG_SEQUENCE: Final = frozenset({10071, 10070, 10164})
 _DUPLICATE_IN_BATCH: Final = 10201
 _NO_ROOM: Final = frozenset({10002, 10023, 10028, 10047, 10077})
