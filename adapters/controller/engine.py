@@ -158,19 +158,33 @@ class Engine:
         return written
 
     async def _append(self, messages: list[Message]) -> None:
-        """Append decisions behind the fence, waiting as long as the journal is away. Raises ``Fenced``."""
+        """Append decisions behind the fence, waiting as long as the journal is away. Raises ``Fenced``.
+
+        Another instance makes the very same decisions, so what is stored already may be its, or ours from an append
+        whose acknowledgement was lost. Only after such an append does it count as ours.
+        """
         delay_seconds = _RETRY_SECONDS_MIN
+        sent_before = False
         while messages:
             try:
                 appended = await self._journal.decisions.append(messages, expected_last_sequence=self._decided_through)
             except JournalUnavailable as error:
+                sent_before = True
                 self.trouble = str(error)
                 _log.warning("decisions wait for the journal", decisions=len(messages), error=str(error))
                 await asyncio.sleep(delay_seconds)
                 delay_seconds = min(delay_seconds * 2, _RETRY_SECONDS_MAX)
             except Fenced as fenced:
+                if not sent_before:
+                    raise
                 messages = await self._without_stored(messages, fenced)
             else:
+                if appended.duplicates and not sent_before:
+                    raise Fenced(
+                        f"the decision about event {self.fleet.sequence} was recorded by somebody else",
+                        expected=self._decided_through,
+                        actual=appended.last_sequence,
+                    )
                 self._decided_through = max(self._decided_through, appended.last_sequence)
                 break
         self.trouble = ""

@@ -89,6 +89,23 @@ async def test_foreign_decisions_are_not_taken_for_own_ones(scenario: Scenario) 
     assert executor.submitted == []
 
 
+async def test_the_same_decisions_by_another_are_not_taken_for_own_ones(scenario: Scenario) -> None:
+    """Two instances that read the same events decide the same, under the same message ids."""
+    memory = MemoryJournal("test")
+    engines = [Engine(memory.journal, CollectingExecutor(memory.journal), metrics=NoMetrics()) for _ in range(2)]
+    tasks = [asyncio.create_task(engine.run()) for engine in engines]
+    for engine in engines:
+        await asyncio.wait_for(engine.caught_up.wait(), 10)
+    await append(memory.journal, scenario)
+    done, pending = await asyncio.wait(tasks, timeout=10, return_when=asyncio.FIRST_COMPLETED)
+    assert [type(task.exception()) for task in done] == [Fenced]
+    (survivor,) = pending
+    await until(lambda: len(memory.decisions.records) == len(scenario.decisions))
+    survivor.cancel()
+    await asyncio.gather(survivor, return_exceptions=True)
+    assert await recorded(memory.journal) == scenario.decisions
+
+
 class _Faltering:
     """A stream that cannot be asked the first few times."""
 
