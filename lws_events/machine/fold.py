@@ -129,13 +129,13 @@ def _fold_status(state: Aggregate, fact: events.SetStatusObserved) -> Change:
         return Change.NOTHING
     if precedes(fact.resource_version, state.status_version):
         return Change.NOTHING
-    if commands.status_target(state.name.name) in state.in_flight:
-        return Change.NOTHING  # our own write is under way and will say what the status is
     status = _readable_status(fact.status)
     state.status_version = fact.resource_version
     if status == state.status:
         return Change.NOTHING
     state.status = status
+    if commands.status_target(state.name.name) in state.in_flight:
+        return Change.NOTHING  # there is nothing to decide about it before our own write has an outcome
     return Change(set_level=True)
 
 
@@ -220,6 +220,7 @@ def _fold_outcome(state: Aggregate, fact: events.Outcome, *, at_ms: int) -> Chan
         sight.note_made(state, issued.command, fact, at_ms=at_ms)
         _fold_success(state, issued, fact)
     elif is_gone(issued.command, fact):
+        state.retries.pop(fact.target, None)
         _fold_end(state, issued.command)
     return Change(set_level=True, groups=_groups_of(state, fact.target), closed=issued)
 
@@ -235,7 +236,8 @@ def _fold_success(state: Aggregate, issued: Issued, fact: events.CommandSucceede
         case commands.ApplyLeaderStatefulSet():
             state.applied = AppliedLeader(issued.command.inputs, fact.uid, fact.resource_version, fact.generation)
         case commands.UpdateSetStatus():
-            if state.set_ is not None and state.set_.uid == issued.command.uid:
+            is_ours = state.set_ is not None and state.set_.uid == issued.command.uid
+            if is_ours and not precedes(fact.resource_version, state.status_version):
                 state.status = msgspec.json.decode(issued.command.status)
                 state.status_version = fact.resource_version
         case _:

@@ -275,6 +275,21 @@ def test_a_failure_seen_before_its_statefulset_is_judged_afterwards() -> None:
     assert _deleted(scenario) == [("sample-0", "sample-0-uid")]
 
 
+def test_a_later_failure_of_a_pod_does_not_excuse_an_earlier_one() -> None:
+    scenario = Scenario(leaderWorkerTemplate={"restartPolicy": AFTER_START})
+    scenario.apply_set()
+    scenario.carry_out()
+    owner = events.Owner("StatefulSet", "sample-0", "sts")
+    scenario.pod("sample-0")
+    scenario.pod("sample-0-1", owner=owner)
+    scenario.pod("sample-0-2", owner=owner)
+    scenario.pod("sample-0-1", owner=owner, restarts=1)  # the group is complete
+    scenario.pod("sample-0-2", owner=owner, phase="Pending")
+    scenario.pod_deleted("sample-0-1")
+    scenario.worker_set("sample-0", uid="sts")
+    assert _deleted(scenario) == [("sample-0", "sample-0-uid")]
+
+
 def test_a_failure_seen_before_its_leader_is_judged_afterwards() -> None:
     scenario = Scenario()
     scenario.apply_set()

@@ -63,6 +63,30 @@ def test_while_a_write_is_in_flight_there_is_no_other_and_the_answer_brings_the_
     assert "readyReplicas" not in _written(scenario)[-1]
 
 
+def _written_by_another(scenario: Scenario, *, resource_version: str) -> None:
+    foreign = events.SetStatusObserved(
+        uid="set-uid", resource_version=resource_version, status=msgspec.Raw(b'{"replicas":77}')
+    )
+    scenario.see(subjects.SET_STATUS, "sample", foreign)
+
+
+def test_a_status_that_another_wrote_after_ours_is_put_right_when_the_answer_to_ours_comes() -> None:
+    scenario = _running()
+    scenario.pod("sample-0", ready=False)
+    count = len(_written(scenario))
+    _written_by_another(scenario, resource_version="5001")
+    scenario.succeed(scenario.issued(UpdateSetStatus)[-1], resource_version="5000")
+    assert len(_written(scenario)) == count + 1
+
+
+def test_a_status_that_another_wrote_is_known_after_our_write_has_failed() -> None:
+    scenario = _running()
+    scenario.pod("sample-0", ready=False)
+    _written_by_another(scenario, resource_version="5001")
+    scenario.fail(scenario.issued(UpdateSetStatus)[-1], code=500, reason="InternalError")
+    assert scenario.state.status == {"replicas": 77}
+
+
 def test_a_condition_that_changes_is_written_at_once_with_its_event() -> None:
     scenario = _running()
     scenario.pod("sample-0", ready=False)
