@@ -15,24 +15,19 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 
 from adapters.cli.errors import WrongUsage
 from adapters.cli.options import default_data_dir
+from adapters.kubernetes.election import own_namespace
+from adapters.webhooks.configuration import SECRET, SERVICE
 
 if TYPE_CHECKING:
     from adapters.nats.connection import ConnectionSettings
 
 ENVIRONMENT_PREFIX: Final = "LWS_EVENTS_"
 
-_SERVICE_ACCOUNT_NAMESPACE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
-_NAMESPACE_OUTSIDE: Final = "lws-system"
 CERT_DIR: Final = Path("/tmp/k8s-webhook-server/serving-certs")
 """The reference's place (spec 10.3)."""
 
-
-def _own_namespace() -> str:
-    """Of the pod that we run in, else that of the reference's installation (spec 10.4)."""
-    try:
-        return _SERVICE_ACCOUNT_NAMESPACE.read_text().strip() or _NAMESPACE_OUTSIDE
-    except OSError:
-        return _NAMESPACE_OUTSIDE
+_NOT_TOLD: Final = frozenset({"nats_password", "nats_token", "nats_url"})
+"""What is wrong about these is said without showing them."""
 
 
 class Settings(BaseSettings):
@@ -44,8 +39,8 @@ class Settings(BaseSettings):
     """None: in-cluster credentials, then ``KUBECONFIG``, then ``~/.kube/config``."""
     cluster: str = Field(default="default", min_length=1)
     """Name of the cluster in the journal: one bus can hold the journals of several."""
-    namespace: str = Field(default_factory=_own_namespace, min_length=1)
-    """Where the controller lives: its Lease and its Secret are there. Sets are managed in all namespaces."""
+    namespace: str = Field(default_factory=own_namespace, min_length=1)
+    """Where the controller lives (spec 10.4): its Lease and its Secret are there. Sets are managed in all namespaces."""
 
     data_dir: Path = Field(default_factory=default_data_dir)
     """Of the embedded server; not used with ``nats_url``."""
@@ -74,8 +69,8 @@ class Settings(BaseSettings):
     manage_certificates: bool | None = None
     """Make and rotate certificates and write the CA into the webhook configurations. None: unless ``webhook_cert_dir``
     is given."""
-    webhook_service_name: str = "lws-webhook-service"
-    webhook_secret_name: str = "lws-webhook-server-cert"
+    webhook_service_name: str = SERVICE
+    webhook_secret_name: str = SECRET
 
     leader_elect: bool = True
     health_port: int = Field(default=8081, ge=0, le=65535)
@@ -189,16 +184,17 @@ def _in_words(error: ValidationError, *, flags: dict[str, Any], in_file: dict[st
     for one in error.errors():
         name = str(one["loc"][0]) if one["loc"] else ""
         message = one["msg"].removeprefix("Value error, ")
-        if not name:
-            found.append(message)
-        elif name in flags:
-            found.append(f"--{_shown(name)} {one['input']}: {message}")
+        if name in flags:
+            place, between = f"--{_shown(name)}", " "
         elif ENVIRONMENT_PREFIX + name.upper() in os.environ:
-            found.append(f"{ENVIRONMENT_PREFIX}{name.upper()}={one['input']}: {message}")
+            place, between = ENVIRONMENT_PREFIX + name.upper(), "="
         elif name in in_file:
-            found.append(f"configuration file {config}: {_shown(name)}: {one['input']}: {message}")
-        else:
-            found.append(f"{_shown(name)}: {message}")
+            place, between = f"configuration file {config}: {_shown(name)}", ": "
+        else:  # several settings that do not agree, or a default
+            found.append(f"{_shown(name)}: {message}" if name else message)
+            continue
+        value = "" if name in _NOT_TOLD else f"{between}{one['input']}"
+        found.append(f"{place}{value}: {message}")
     return "; ".join(found)
 
 

@@ -46,6 +46,11 @@ class ConnectionSettings(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert_file: Path | None = None
     tls_key_file: Path | None = None
 
+    @property
+    def place(self) -> str:
+        """``url`` as it may be told: without users and passwords."""
+        return ",".join(_without_user(url) for url in self.url.split(","))
+
 
 class Connection:
     """One client. Make it with ``connect``."""
@@ -96,10 +101,10 @@ class Connection:
         await self.close()
         if self._refused.is_set():
             raise UnsuitableServer(
-                f"NATS at {self._settings.url} refused our credentials; check user, password, token or .creds file"
+                f"NATS at {self._settings.place} refused our credentials; check user, password, token or .creds file"
             ) from self._last_error
         raise JournalUnavailable(
-            f"no NATS server answered at {self._settings.url}: {self._last_error!r}"
+            f"no NATS server answered at {self._settings.place}: {self._last_error!r}"
         ) from self._last_error
 
     async def close(self) -> None:
@@ -181,7 +186,7 @@ class Connection:
     def require(self) -> None:
         """Raise ``JournalUnavailable`` unless connected: nats-py would queue what is sent and send it much later."""
         if not self._client.is_connected:
-            raise JournalUnavailable(f"not connected to NATS at {self._settings.url}: {self._last_error!r}")
+            raise JournalUnavailable(f"not connected to NATS at {self._settings.place}: {self._last_error!r}")
 
     async def _connect(self) -> None:
         settings = self._settings
@@ -252,6 +257,11 @@ async def connect(settings: ConnectionSettings, *, name: str = "lws-events", tim
     connection = Connection(settings, name=name)
     await connection.open(timeout=timeout)
     return connection
+
+
+def _without_user(url: str) -> str:
+    scheme, separator, rest = url.rpartition("//")
+    return scheme + separator + rest.rpartition("@")[2]
 
 
 def _tls_context(settings: ConnectionSettings) -> Any:

@@ -142,3 +142,9 @@ def test_an_account_without_a_home_has_a_data_directory(monkeypatch: pytest.Monk
     monkeypatch.delenv("XDG_STATE_HOME", raising=False)
     monkeypatch.setattr(Path, "home", homeless)
     assert load_settings(flags={"only_webhooks": True}).data_dir == Path("/var/lib/lws-events")
+
+
+def test_a_secret_that_is_wrong_is_not_told(tmp_path: Path) -> None:
+    with pytest.raises(WrongUsage, match="nats-password: Input should be a valid string") as raised:
+        load_settings(flags={}, config=_file(tmp_path, "nats-password: 12345\n"))
+    assert "12345" not in str(raised.value)
