@@ -63,7 +63,7 @@ class EmbeddedServer:
         self._supervisor: asyncio.Task[None] | None = None
         self._restarted_at: deque[float] = deque()
         self.restarts = 0
-        """How often it has been brought back, for metrics."""
+        """How often it has been brought back."""
         self.failed = asyncio.Event()
         """Set when it is down for good."""
         self.failure: ServerStopped | None = None
@@ -126,13 +126,25 @@ class EmbeddedServer:
         self._directory.publish(self.settings)
 
     async def _supervise(self) -> None:
+        """Nobody waits for this task: however it ends by itself, ``failed`` says so."""
+        try:
+            await self._keep_running()
+        except Exception as error:  # a data directory that is gone, a defect: the server is not watched any more
+            _log.exception("the nats server cannot be watched any more")
+            self._give_up(f"the embedded NATS server cannot be watched any more: {error}")
+
+    async def _keep_running(self) -> None:
+        """Bring the server back whenever it ends, until it has ended too often."""
         while True:
             reason = await self._trouble()
             while True:
                 _log.error("nats server down", reason=reason, restarts=self.restarts)
                 delay = self._restart_delay()
                 if delay is None:
-                    self._give_up(reason)
+                    self._give_up(
+                        f"the embedded NATS server ended {len(self._restarted_at)} times within "
+                        f"{self._restart_window_seconds:g} s; the last time {reason}"
+                    )
                     return
                 await asyncio.sleep(delay)
                 try:
@@ -181,11 +193,8 @@ class EmbeddedServer:
             return None
         return min(_BACKOFF_SECONDS_MIN * 2.0 ** (len(self._restarted_at) - 1), _BACKOFF_SECONDS_MAX)
 
-    def _give_up(self, reason: str) -> None:
-        self.failure = ServerStopped(
-            f"the embedded NATS server ended {len(self._restarted_at)} times within "
-            f"{self._restart_window_seconds:g} s; the last time {reason}"
-        )
+    def _give_up(self, why: str) -> None:
+        self.failure = ServerStopped(why)
         self.failed.set()
 
 

@@ -254,6 +254,20 @@ async def test_a_server_that_cannot_stay_up_is_given_up(tmp_path: Path) -> None:
         assert "ended 3 times" in str(server.failure)
 
 
+async def test_a_supervisor_that_fails_is_the_end_of_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> Path:
+        raise PermissionError(13, "Permission denied", str(tmp_path))
+
+    async with EmbeddedServer(tmp_path) as server:
+        monkeypatch.setattr("adapters.nats.embedded.find_server", fail)
+        assert server.pid is not None
+        os.kill(server.pid, signal.SIGKILL)
+        await asyncio.wait_for(server.failed.wait(), DEADLINE_SECONDS)
+        assert "Permission denied" in str(server.failure)
+
+
 async def test_a_server_that_failed_to_write_is_restarted_when_there_is_room(tmp_path: Path) -> None:
     async with (
         EmbeddedServer(tmp_path, room_bytes_min=0) as server,
@@ -315,3 +329,10 @@ async def test_the_server_of_a_killed_controller_makes_room_for_the_next(tmp_pat
 async def test_nobody_there_is_said_so() -> None:
     with pytest.raises(JournalUnavailable, match=r"127\.0\.0\.1:9"):
         await connect(ConnectionSettings(url="nats://127.0.0.1:9"), timeout=0.5)
+
+
+async def test_a_password_in_the_url_is_not_told() -> None:
+    with pytest.raises(JournalUnavailable) as raised:
+        await connect(ConnectionSettings(url="nats://me:hush@127.0.0.1:9,me:hush@localhost:9"), timeout=0.5)
+    assert "at nats://127.0.0.1:9,localhost:9: " in str(raised.value)
+    assert "hush" not in str(raised.value)
