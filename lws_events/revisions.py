@@ -6,7 +6,7 @@ whether a template changed. Which revision is made or removed, and when, is the 
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final
 
 import msgspec
 
@@ -27,21 +27,6 @@ _FNV_PRIME: Final = 16777619
 _ALPHABET: Final = "bcdfghjklmnpqrstvwxz2456789"
 _SAFE_DIGITS: Final = str.maketrans({digit: _ALPHABET[ord(digit) % len(_ALPHABET)] for digit in "0123456789"})
 _PREFIX_BYTES_MAX: Final = 220
-
-
-class Numbered(Protocol):
-    """What is compared between revisions; ``events.RevisionObserved`` has it."""
-
-    @property
-    def key(self) -> str:
-        """Value of the label ``template-revision-hash``."""
-
-    @property
-    def number(self) -> int:
-        """The object's ``revision``."""
-
-
-Revision = TypeVar("Revision", bound=Numbered)
 
 
 def revision_data(spec: Mapping[str, Any]) -> bytes:
@@ -103,18 +88,9 @@ def semantically_equal(spec: Mapping[str, Any], *, proposed: bytes, stored: byte
         return False
 
 
-def belongs(labels: Mapping[str, str], *, owner_uid: str | None, set_name: str, set_uid: str) -> bool:
-    """Whether a ControllerRevision is one of the set's: labelled with its name, and owned by it or by nobody."""
-    return labels.get(SET_NAME) == set_name and owner_uid in (None, set_uid)
-
-
-def newest_with_key(revisions: Iterable[Revision], key: str) -> Revision | None:
-    """Among the belonging revisions the one for ``key`` that counts: the highest number, the last among equals."""
-    found: Revision | None = None
-    for revision in revisions:
-        if revision.key == key and (found is None or revision.number >= found.number):
-            found = revision
-    return found
+def belongs(owner_uid: str | None, *, set_uid: str) -> bool:
+    """Whether a ControllerRevision labelled with a set's name is this very set's: owned by it or by nobody."""
+    return owner_uid in (None, set_uid)
 
 
 def next_revision_number(numbers: Iterable[int]) -> int:

@@ -11,7 +11,6 @@ from lws_events import names
 
 RECREATE_ON_RESTART: Final = "RecreateGroupOnPodRestart"
 RECREATE_AFTER_START: Final = "RecreateGroupAfterStart"
-NO_RESTART: Final = "None"
 LEADER_READY: Final = "LeaderReady"
 UNIQUE_PER_REPLICA: Final = "UniquePerReplica"
 

@@ -14,7 +14,7 @@ from lws_events.machine.draft import Draft
 from lws_events.machine.manifest import as_json, lws_object
 from lws_events.machine.state import Aggregate
 from lws_events.names import REVISION_KEY
-from lws_events.revisions import controller_revision, next_free_number, revision_hash, semantically_equal
+from lws_events.revisions import belongs, controller_revision, next_free_number, revision_hash, semantically_equal
 
 TIMER: Final = "missing-revision"
 
@@ -77,7 +77,8 @@ def decide_truncation(draft: Draft, *, done: bool) -> None:
 def _belongs(state: Aggregate, revision: RevisionObserved) -> bool:
     """Whether a revision is this very set's, or nobody's, and is not on its way out."""
     uid = state.set_.uid if state.set_ is not None else ""
-    return revision.deleting_since is None and (revision.owner is None or revision.owner.uid == uid)
+    owner_uid = revision.owner.uid if revision.owner is not None else None
+    return revision.deleting_since is None and belongs(owner_uid, set_uid=uid)
 
 
 def _is_equal(state: Aggregate, live: RevisionObserved) -> bool:
