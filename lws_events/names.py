@@ -5,7 +5,6 @@ changing one restarts pods or orphans objects.
 """
 
 import hashlib
-import re
 from typing import Final, NamedTuple
 
 GROUP: Final = "leaderworkerset.x-k8s.io"
@@ -40,8 +39,8 @@ LEADER_REQUESTS_TPUS: Final = f"{PREFIX}leader-requests-tpus"
 RECREATE_GROUP_AFTER_START: Final = f"{PREFIX}experimental-recreate-group-after-start"
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
-_ORDINAL = re.compile(r"(.*)-([0-9]+)$", re.DOTALL)
-_INT32_MAX = 2**31 - 1
+_INT32_MAX: Final = 2**31 - 1
+_INT32_DIGITS: Final = 10
 
 
 class PodOrdinal(NamedTuple):
@@ -53,11 +52,13 @@ class PodOrdinal(NamedTuple):
 
 def pod_ordinal(pod_name: str) -> PodOrdinal:
     """Split ``<parent>-<ordinal>`` greedily (spec 3.1). Digits beyond int32 keep the parent, with ordinal -1."""
-    found = _ORDINAL.match(pod_name)
-    if found is None:
+    parent, _, digits = pod_name.rpartition("-")
+    if pod_name == digits or not (digits.isascii() and digits.isdigit()):
         return PodOrdinal("", -1)
-    ordinal = int(found.group(2))
-    return PodOrdinal(found.group(1), ordinal if ordinal <= _INT32_MAX else -1)
+    significant = digits.lstrip("0")
+    # Python refuses to read very long numbers.
+    ordinal = int(significant or "0") if len(significant) <= _INT32_DIGITS else -1
+    return PodOrdinal(parent, ordinal if ordinal <= _INT32_MAX else -1)
 
 
 def topology_group_key(first: str, second: str) -> str:

@@ -6,14 +6,12 @@ separate tokens: they are written as ``%2E`` (and ``%`` as ``%25``). The last me
 the last known state of that object.
 """
 
+import functools
 import hashlib
 from typing import Final, NamedTuple
 
 PARTITIONS: Final = 64
-"""Number of partitions of hash version 1. More than any number of instances that will share one cluster."""
-
-PARTITION_HASH_VERSION: Final = 1
-"""Recorded with the streams: two instances that hash differently must not share a journal."""
+"""More than any number of instances that will share one cluster. Subjects hold it: it stays the same for ever."""
 
 EVENTS: Final = "lws.events"
 DECISIONS: Final = "lws.decisions"
@@ -28,6 +26,9 @@ REVISION: Final = "revision"
 OUTCOME: Final = "outcome"
 TIMER: Final = "timer"
 REQUEST: Final = "request"
+
+_PARSED_MAX: Final = 4096
+"""How many subjects stay taken apart: journals are mostly about the same few objects, again and again."""
 
 _EVENT_TOKENS: Final = 8
 _DECISION_TOKENS: Final = 6
@@ -101,13 +102,14 @@ def set_filter(cluster: str, set_name: SetName) -> str:
     return f"{EVENTS}.{_set_tokens(cluster, set_name)}.>"
 
 
+@functools.lru_cache(maxsize=_PARSED_MAX)
 def parse(subject: str) -> Address | None:
     """Take an event's or decision's subject apart; None for one that is about no set."""
     tokens = subject.split(".")
     if len(tokens) not in (_EVENT_TOKENS, _DECISION_TOKENS):
         return None
     cluster, partition_token, namespace, name = tokens[2:6]
-    if not partition_token.isdigit():
+    if not partition_token.isdecimal():
         return None
     kind, object_name = (tokens[6], decode_token(tokens[7])) if len(tokens) == _EVENT_TOKENS else ("", "")
     set_name = SetName(decode_token(namespace), decode_token(name))
