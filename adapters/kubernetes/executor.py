@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, Protocol, TypeVar
 import msgspec
 import structlog
 
-from adapters.journal.errors import JournalUnavailable
+from adapters.journal.errors import JournalUnavailable, MessageRefused
 from adapters.journal.port import Message, Timers
 from adapters.kubernetes.announcements import cut
 from adapters.kubernetes.client import ApiClient
@@ -207,13 +207,20 @@ class Executor:
         body = events.encode(events.Envelope(at_ms=self._clock.now_ms(), fact=outcome))
         messages = [*(before or ()), Message(subject, body, f"{issued.id}.outcome")]
         try:
-            stored = [await self._writer.submit(message) for message in messages]
-            await asyncio.gather(*stored[-1:])
+            *observed, last = [await self._writer.submit(message) for message in messages]
+            await last
+            await self._tell_refused(messages, observed)
         except JournalUnavailable as error:
             # Only a writer that was closed says so: the process is ending, and the next one carries the command out.
             _log.warning("an outcome was not stored", set=str(lane.set_name), command=issued.id, error=str(error))
         finally:
             self._forget(issued)
+
+    async def _tell_refused(self, messages: list[Message], stored: list[asyncio.Future[int]]) -> None:
+        """An observation that is too large must not hold up the outcome, as it must not hold up the observer."""
+        for message, done in zip(messages, await asyncio.gather(*stored, return_exceptions=True), strict=False):
+            if isinstance(done, MessageRefused):
+                _log.error("an observation cannot be stored", subject=message.subject, error=str(done))
 
     async def _schedule(self, set_name: SetName, command: SetTimer) -> None:
         subject = subjects.event_subject(self._cluster, set_name, subjects.TIMER, command.timer)

@@ -8,7 +8,9 @@ from typing import Any, Final
 
 import msgspec
 import pytest
+from structlog.testing import capture_logs
 
+from adapters.journal.errors import MessageRefused
 from adapters.journal.group_commit import GroupCommit
 from adapters.journal.memory import MemoryJournal
 from adapters.kubernetes.announcements import cut
@@ -301,6 +303,24 @@ async def test_a_newer_status_overtakes_one_that_was_not_sent() -> None:
     assert outcomes == [("e-1-0", ""), ("e-2-0", "Superseded"), ("e-3-0", "")]
     assert [asked.json[1]["value"] for asked in w.api.asked] == [{"replicas": 1}, {"replicas": 3}]
     assert w.sent == ["e-1-0", "e-3-0"]
+
+
+async def test_an_answer_that_cannot_be_stored_is_told_and_does_not_hold_up_the_outcome(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with world() as w:
+        append = w.journal.events.append
+
+        async def refusing(messages: Any, **options: Any) -> Any:
+            if any(".statefulset." in message.subject for message in messages):
+                raise MessageRefused("too large")
+            return await append(messages, **options)
+
+        monkeypatch.setattr(w.journal.events, "append", refusing)
+        w.api.script("POST", STATEFULSETS, answer(obj("set-0")))
+        with capture_logs() as told:
+            assert isinstance(await w.outcome(worker()), events.CommandSucceeded)
+        assert [(line["event"], line["error"]) for line in told] == [("an observation cannot be stored", "too large")]
 
 
 async def test_trouble_that_passes_is_no_failure() -> None:
