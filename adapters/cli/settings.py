@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     cluster: str = Field(default="default", min_length=1)
     """Name of the cluster in the journal: one bus can hold the journals of several."""
     namespace: str = Field(default_factory=own_namespace, min_length=1)
-    """Where the controller lives (spec 10.4): its Lease and its Secret are there. Sets are managed in all namespaces."""
+    """Where the controller lives (spec 10.4): its Lease and Secret are there. Sets are managed in all namespaces."""
 
     data_dir: Path = Field(default_factory=default_data_dir)
     """Of the embedded server; not used with ``nats_url``."""
