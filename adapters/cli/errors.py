@@ -71,9 +71,9 @@ def _of_journal(error: BaseException) -> tuple[int, str, str] | None:
         case journal.JournalMissing():
             return NOT_FOUND, message, "point at a journal with --data-dir, --nats-url or --file, and --cluster"
         case journal.ImportRefused():
-            return FAILED, message, "import into an empty --data-dir, or under another --cluster"
+            return FAILED, message, "import into an empty --data-dir"
         case journal.JournalDamaged():
-            return FAILED, message, "export the journal again; what stands before the damage can still be used"
+            return FAILED, message, "take another copy of it, or export the journal again"
         case journal.JournalError():
             return FAILED, message, ""
     return None

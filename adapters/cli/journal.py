@@ -116,6 +116,11 @@ async def _import(source: JournalSource, path: Path) -> "Transferred":
 
     configure_tool_logs()
     cluster = read_header(path).cluster
+    if source.cluster not in (None, cluster):
+        raise WrongUsage(
+            f"{path} is the journal of cluster {cluster!r}, and stays so: subjects and ids name it",
+            hint=f"leave out --cluster {source.cluster} (and LWS_EVENTS_CLUSTER)",
+        )
     async with contextlib.AsyncExitStack() as stack:
         if source.data_dir is not None:
             settings = (await stack.enter_async_context(EmbeddedServer(source.data_dir))).settings

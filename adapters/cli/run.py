@@ -64,7 +64,10 @@ def command(
     data_dir: Annotated[
         Path | None,
         _option(
-            "--data-dir", text="Of the embedded NATS server.", panel=_JOURNAL, default="$XDG_STATE_HOME/lws-events"
+            "--data-dir",
+            text="Where the embedded NATS server keeps the journal.",
+            panel=_JOURNAL,
+            default="$XDG_STATE_HOME/lws-events",
         ),
     ] = None,
     nats_url: Annotated[
@@ -86,7 +89,9 @@ def command(
     ] = None,
     nats_tls_ca: Annotated[Path | None, _option("--nats-tls-ca", text="CA certificates to trust.", panel=_NATS)] = None,
     nats_tls_cert: Annotated[Path | None, _option("--nats-tls-cert", text="Client certificate.", panel=_NATS)] = None,
-    nats_tls_key: Annotated[Path | None, _option("--nats-tls-key", text="Key of it.", panel=_NATS)] = None,
+    nats_tls_key: Annotated[
+        Path | None, _option("--nats-tls-key", text="Key of the client certificate.", panel=_NATS)
+    ] = None,
     webhooks: Annotated[
         bool | None, _option("--webhooks/--no-webhooks", text="Serve admission.", panel=_WEBHOOKS, default="on")
     ] = None,
@@ -114,11 +119,21 @@ def command(
     ] = None,
     webhook_service_name: Annotated[
         str | None,
-        _option("--webhook-service-name", text="Service.", panel=_WEBHOOKS, default="lws-webhook-service"),
+        _option(
+            "--webhook-service-name",
+            text="Service in front of the webhooks; its name is in the certificate.",
+            panel=_WEBHOOKS,
+            default="lws-webhook-service",
+        ),
     ] = None,
     webhook_secret_name: Annotated[
         str | None,
-        _option("--webhook-secret-name", text="Secret.", panel=_WEBHOOKS, default="lws-webhook-server-cert"),
+        _option(
+            "--webhook-secret-name",
+            text="Secret that keeps the certificate and its authority.",
+            panel=_WEBHOOKS,
+            default="lws-webhook-server-cert",
+        ),
     ] = None,
     health_port: Annotated[
         int | None, _option("--health-port", text="/healthz and /readyz; 0: off.", panel=_PROCESS, default="8081")
@@ -126,9 +141,13 @@ def command(
     metrics_port: Annotated[
         int | None, _option("--metrics-port", text="/metrics; 0: off.", panel=_PROCESS, default="8080")
     ] = None,
-    log_level: Annotated[LogLevel | None, _option("--log-level", text="Least.", panel=_PROCESS, default="info")] = None,
+    log_level: Annotated[
+        LogLevel | None,
+        _option("--log-level", text="Show lines of this level and above.", panel=_PROCESS, default="info"),
+    ] = None,
     log_format: Annotated[
-        LogFormat | None, _option("--log-format", text="Of the log lines.", panel=_PROCESS, default="console")
+        LogFormat | None,
+        _option("--log-format", text="console: for people; json: for collectors.", panel=_PROCESS, default="console"),
     ] = None,
 ) -> None:
     """Run the controller and its webhooks against a Kubernetes cluster.

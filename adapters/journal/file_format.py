@@ -84,7 +84,10 @@ class JournalFileWriter:
         self._path = path
         self._temporary = path.with_name(f".{path.name}.part")
         # A journal holds environment variables of pods: for its owner only, like what it was made from.
-        descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        try:
+            descriptor = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        except OSError as error:  # about the file that was asked for, not about the one that nobody knows of
+            raise OSError(error.errno, error.strerror, str(path)) from error
         raw = os.fdopen(descriptor, "wb")
         self._file: BufferedIOBase = GzipFile(fileobj=raw, mode="wb", compresslevel=6) if path.suffix == ".gz" else raw
         self._raw = raw

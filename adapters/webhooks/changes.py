@@ -42,7 +42,7 @@ class ChangeRelay:
         self._emptied = asyncio.Event()
         self._emptied.set()
         self.dropped = 0
-        """How many changes were lost since the start, for a metric."""
+        """How many changes were lost since the start."""
 
     def offer(self, change: SpecChange) -> None:
         """Take a change. Never waits, never fails."""

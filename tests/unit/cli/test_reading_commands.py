@@ -229,6 +229,19 @@ def test_an_import_needs_somewhere_to_go(file: Path) -> None:
     assert "--data-dir or --nats-url" in result.stderr
 
 
+def test_an_import_does_not_rename_the_cluster(file: Path, tmp_path: Path) -> None:
+    result = run("journal", "import", file, "--data-dir", tmp_path, "--cluster", "another")
+    assert result.exit_code == 2
+    assert "leave out --cluster another" in result.stderr
+    assert not list(tmp_path.glob("nats"))
+
+
+def test_an_export_that_cannot_be_written_names_the_file(file: Path, tmp_path: Path) -> None:
+    result = run("journal", "export", tmp_path / "absent" / "x.jsonl", "--file", file)
+    assert result.exit_code == 1
+    assert f"{tmp_path}/absent/x.jsonl: No such file or directory" in result.stderr
+
+
 def test_times_are_those_of_the_events(file: Path) -> None:
     entries = answer("timeline", "sample", "--file", file)
     assert entries[0]["at_ms"] == START_MS
