@@ -12,10 +12,9 @@ from lws_events.commands import DeleteLeaderPod, target
 from lws_events.decisions import Decision, GroupRecreationStarted
 from lws_events.events import CommandFailed, CommandSucceeded, Outcome, PodDeleted, PodObserved
 from lws_events.machine.state import is_older
-from lws_events.names import SIZE
 from lws_events.subjects import SetName
 from projections.explain import explain_command, explain_exit, explain_fact, explain_failure
-from projections.groups import group_of_object, group_of_target, group_token
+from projections.groups import group_of_object, group_of_target, group_token, size_of
 from projections.journal import RecordedEvent, Step, about
 
 
@@ -182,8 +181,7 @@ class Recreations:
         leader = pods.get(going_on.started.leader)
         if leader is None or leader.uid != going_on.new_leader_uid:
             return False
-        size = leader.annotations.get(SIZE, "1")
-        wanted = int(size) if size.isdigit() else 1
+        wanted = size_of(leader, default=1)
         return len(pods) == wanted and all(pod.ready and pod.deleting_since is None for pod in pods.values())
 
 

@@ -1,10 +1,13 @@
-"""Which group an object of a set belongs to, so that a reader can follow one group.
+"""Which group an object of a set belongs to, and how big it is, so that a reader can follow one group.
 
 A group is named by the token that stands behind the set's name in its pods' names: ``2`` for ``sample-2`` and
 ``sample-2-1``. It is taken as text: nothing here depends on groups being numbered, and the machine,
 too, identifies a group by its leader pod's name.
 """
 
+from lws_events.events import PodObserved
+from lws_events.machine.state import is_number
+from lws_events.names import SIZE
 from lws_events.subjects import SetName
 
 WHOLE_SET = ""
@@ -30,3 +33,9 @@ def group_of_target(set_name: SetName, target: str) -> str:
 def group_token(set_name: SetName, group: str) -> str:
     """The token of a group that a record or a person names by its token or by its leader pod."""
     return group.removeprefix(f"{set_name.name}-") or group
+
+
+def size_of(pod: PodObserved, *, default: int) -> int:
+    """How many pods the pod's group is to have, by its annotation; ``default`` where that is no number."""
+    size = pod.annotations.get(SIZE, "")
+    return int(size) if is_number(size) else default

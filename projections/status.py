@@ -12,9 +12,9 @@ import msgspec
 
 from lws_events.events import PodDeleted, PodObserved, SetDeleted, SetObserved, SetStatusObserved
 from lws_events.machine.state import is_older
-from lws_events.names import SIZE, WORKER_INDEX
+from lws_events.names import WORKER_INDEX
 from lws_events.subjects import SetName
-from projections.groups import group_of_object
+from projections.groups import group_of_object, size_of
 from projections.journal import RecordedEvent
 
 
@@ -68,7 +68,7 @@ class Status:
         self.as_of_ms = 0
         """When the last event was recorded."""
         self._sets: dict[SetName, _Seen] = {}
-        self._statuses: dict[SetName, dict[str, Any]] = {}
+        self._statuses: dict[SetName, SetStatusObserved] = {}
         self._pods: dict[SetName, dict[str, _Seen]] = {}
 
     def add(self, event: RecordedEvent) -> None:
@@ -82,10 +82,13 @@ class Status:
             case SetObserved() as fact:
                 self._sets[name] = _seen(self._sets.get(name), fact, event.envelope.at_ms)
             case SetStatusObserved() as fact:
-                self._statuses[name] = msgspec.json.decode(fact.status)
-            case SetDeleted():
-                self._sets.pop(name, None)
-                self._statuses.pop(name, None)
+                known = self._statuses.get(name)
+                if known is None or not is_older(fact, known):
+                    self._statuses[name] = fact
+            case SetDeleted() as fact:
+                if name in self._sets and self._sets[name].view.uid == fact.uid:
+                    del self._sets[name]
+                    self._statuses.pop(name, None)
             case PodObserved() as fact:
                 pods = self._pods.setdefault(name, {})
                 pods[address.name] = _seen(pods.get(address.name), fact, event.envelope.at_ms)
@@ -105,7 +108,8 @@ class Status:
             return None
         now_ms = self.as_of_ms if now_ms is None else now_ms
         spec = msgspec.json.decode(seen.view.spec)
-        status = self._statuses.get(set_name, {})
+        observed = self._statuses.get(set_name)
+        status = msgspec.json.decode(observed.status) if observed is not None and observed.uid == seen.view.uid else {}
         pods = sorted(self._pods.get(set_name, {}).items(), key=lambda item: _natural(item[0]))
         return SetRow(
             name=str(set_name),
@@ -176,7 +180,7 @@ def _groups(set_name: SetName, pods: list[tuple[str, _Seen]]) -> tuple[GroupRow,
             name=group,
             ready_pods=sum(pod.ready for pod in views),
             pods=len(views),
-            size=max((int(s) for pod in views if (s := pod.annotations.get(SIZE, "")).isdigit()), default=len(views)),
+            size=max(size_of(pod, default=0) for pod in views) or len(views),
             nodes=tuple(sorted({pod.node for pod in views if pod.node})),
         )
         for group, views in members.items()

@@ -103,7 +103,7 @@ class Group(msgspec.Struct, omit_defaults=True):
     def index(self) -> int:
         """Group index: the leader's label if it is a number, else the ordinal of its name (spec D7); -1 if neither."""
         label = self.leader.view.labels.get(names.GROUP_INDEX, "") if self.leader else ""
-        return int(label) if _is_number(label) else names.pod_ordinal(self.name).ordinal
+        return int(label) if is_number(label) else names.pod_ordinal(self.name).ordinal
 
     @property
     def recreating(self) -> str:
@@ -212,12 +212,12 @@ class Aggregate(msgspec.Struct, omit_defaults=True):
     def size_of(self, group: Group) -> int:
         """Pods of a group: by its leader's annotation, so that an old group keeps its own size (spec D29)."""
         text = group.leader.view.annotations.get(names.SIZE, "") if group.leader else ""
-        if _is_number(text):
+        if is_number(text):
             return int(text)
         return self.spec.size if self.spec is not None else 1
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
     """Whether a label or annotation is a number that an index or a size can be."""
     return text.isdecimal() and len(text) <= 10
 

@@ -2,10 +2,11 @@
 
 import pytest
 
-from lws_events.events import ContainerExit, PodObserved, SetDeleted
-from lws_events.subjects import SET
+from lws_events.events import ContainerExit, PodObserved, SetDeleted, SetStatusObserved
+from lws_events.names import SIZE
+from lws_events.subjects import SET, SET_STATUS
 from projections.status import age, pod_status, status
-from tests.journal_builder import SAMPLE, JournalBuilder
+from tests.journal_builder import SAMPLE, JournalBuilder, raw
 
 
 def _view(**fields: object) -> PodObserved:
@@ -80,3 +81,34 @@ def test_deletions_stale_views_and_new_incarnations() -> None:
     fold = status(journal.events)
     assert fold.names() == []
     assert fold.row(SAMPLE) is None
+
+
+def test_what_is_late_about_a_set_changes_nothing() -> None:
+    journal = JournalBuilder()
+    journal.lws(uid="old")
+    journal.lws()
+    journal.lws_status({"readyReplicas": 2})
+    journal.fact(SET_STATUS, "sample", SetStatusObserved(uid="lws", resource_version="1", status=raw({})))
+    journal.fact(SET, "sample", SetDeleted(uid="old", resource_version="9"))
+    row = status(journal.events).row(SAMPLE)
+    assert row is not None
+    assert row.ready == 2
+
+
+def test_a_new_set_of_the_name_starts_without_the_status_of_the_old_one() -> None:
+    journal = JournalBuilder()
+    journal.lws()
+    journal.lws_status({"readyReplicas": 2})
+    journal.lws(uid="new")
+    row = status(journal.events).row(SAMPLE)
+    assert row is not None
+    assert row.ready == 0
+
+
+def test_a_size_that_is_no_number_counts_as_unknown() -> None:
+    journal = JournalBuilder()
+    journal.lws()
+    journal.fact("pod", "sample-0", _view(annotations={SIZE: "\u00b2"}))
+    row = status(journal.events).row(SAMPLE)
+    assert row is not None
+    assert [group.size for group in row.groups] == [1]
