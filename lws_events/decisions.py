@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from lws_events.commands import AnyCommand, RecordEvent
+from lws_events.errors import UnknownShapeError
 
 MACHINE_VERSION: Final = "1"
 """Raised by any change that makes the machine decide differently on some journal."""
@@ -111,5 +112,11 @@ def encode(decision: Decision) -> bytes:
 
 
 def decode(data: bytes) -> Decision:
-    """Read a body. Raises ``msgspec.DecodeError`` for anything else."""
-    return _DECODER.decode(data)
+    """Read a body.
+
+    Raises ``msgspec.DecodeError`` for anything else, and of these ``UnknownShapeError`` for what a newer release wrote.
+    """
+    try:
+        return _DECODER.decode(data)
+    except msgspec.ValidationError as error:
+        raise UnknownShapeError(error) from error

@@ -5,12 +5,17 @@ about; its body is an ``Envelope``: when it was recorded, and one fact in the pa
 views*: what the state machine, an audit or a person needs, nothing else, so that a kubelet's heartbeat is no event.
 Templates stay the raw JSON that the API server sent.
 
-This module decides nothing. A released shape is never changed in place: a new ``Envelope.schema`` gets an upcaster.
+This module decides nothing. A released shape is never changed in place (``docs/decisions/0006``).
 """
 
 from typing import Final
 
 import msgspec
+
+from lws_events.errors import UnknownShapeError
+
+SCHEMA: Final = 1
+"""Highest ``Envelope.schema`` that this release reads."""
 
 
 class View(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -231,5 +236,14 @@ def encode(envelope: Envelope) -> bytes:
 
 
 def decode(data: bytes) -> Envelope:
-    """Read a body of any released schema. Raises ``msgspec.DecodeError`` for anything else."""
-    return _DECODER.decode(data)
+    """Read a body of any schema up to ``SCHEMA``.
+
+    Raises ``msgspec.DecodeError`` for anything else, and of these ``UnknownShapeError`` for what a newer release wrote.
+    """
+    try:
+        envelope = _DECODER.decode(data)
+    except msgspec.ValidationError as error:
+        raise UnknownShapeError(error) from error
+    if envelope.schema > SCHEMA:
+        raise UnknownShapeError(f"the schema is {envelope.schema}")
+    return envelope
