@@ -115,7 +115,8 @@ class Stream(Protocol):
         """Records in order without a gap, as non-empty batches of whatever is there.
 
         With ``follow`` it goes on with what is appended later, at once, through restarts of the server and the network,
-        and ends only after ``to_sequence``. Without, it ends at ``to_sequence`` or at what was last when it began.
+        and ends only after ``to_sequence``. Without, it ends at ``to_sequence`` or at what was last when it began,
+        and raises ``JournalUnavailable`` where the journal is away for long.
         Close the iterator (``contextlib.aclosing``) when leaving early.
         """
 

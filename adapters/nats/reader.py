@@ -17,7 +17,7 @@ import structlog
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from adapters.journal.errors import JournalError, JournalMissing
+from adapters.journal.errors import JournalError, JournalMissing, JournalUnavailable
 from adapters.journal.port import BATCH_MESSAGES_MAX, Record
 from adapters.nats import wire
 from adapters.nats.connection import Connection
@@ -54,10 +54,15 @@ async def read_records(
     from_sequence: int,
     to_sequence: int | None,
     last_sequence: Callable[[], Awaitable[int]],
+    patience_seconds: float | None,
 ) -> AsyncGenerator[Sequence[Record], None]:
-    """Batches of records up to ``to_sequence``, or for ever. Raises ``JournalMissing``."""
+    """Batches of records up to ``to_sequence``, or for ever.
+
+    Raises ``JournalMissing``, and ``JournalUnavailable`` where it gets nowhere for ``patience_seconds`` (None: waits).
+    """
     position = from_sequence
     delay = _RETRY_SECONDS_MIN
+    failing_since: float | None = None
     while to_sequence is None or position <= to_sequence:
         delivery = _Delivery(connection, stream)
         try:
@@ -66,7 +71,7 @@ async def read_records(
                 if to_sequence is not None and delivery.caught_up and await last_sequence() >= to_sequence:
                     return
                 records = [r for r in await delivery.next() if to_sequence is None or r.sequence <= to_sequence]
-                delay = _RETRY_SECONDS_MIN
+                delay, failing_since = _RETRY_SECONDS_MIN, None
                 if records:
                     position = records[-1].sequence + 1
                     yield records
@@ -75,6 +80,12 @@ async def read_records(
         except JournalMissing:
             raise
         except (JournalError, _Interrupted) as error:
+            now = asyncio.get_running_loop().time()
+            failing_since = now if failing_since is None else failing_since
+            if patience_seconds is not None and now - failing_since > patience_seconds:
+                raise JournalUnavailable(
+                    f"stream {stream} cannot be read on from sequence {position}: {error}"
+                ) from error
             _log.info("reading begins again", stream=stream, sequence=position, reason=str(error))
         finally:
             await delivery.stop()

@@ -20,6 +20,9 @@ from adapters.nats.connection import Connection
 from adapters.nats.reader import read_records
 from adapters.nats.streams import FIRED_TIMER_TTL, StreamNames
 
+PATIENCE_SECONDS: Final = 30.0
+"""How long a reading that has an end waits for a server that is away: somebody is waiting for that end."""
+
 _SUBJECTS_PER_REQUEST: Final = 500
 """JetStream answers for at most 1,024; half of it keeps a request below the default payload limit of 1 MB."""
 
@@ -85,6 +88,7 @@ class NatsStream:
             from_sequence=from_sequence,
             to_sequence=limit,
             last_sequence=self.last_sequence,
+            patience_seconds=None if follow else PATIENCE_SECONDS,
         )
         try:
             async for batch in batches:

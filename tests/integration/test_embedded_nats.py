@@ -254,6 +254,22 @@ async def test_a_server_that_cannot_stay_up_is_given_up(tmp_path: Path) -> None:
         assert "ended 3 times" in str(server.failure)
 
 
+async def test_reading_what_is_there_ends_when_the_server_does_not_come_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.nats.stream.PATIENCE_SECONDS", 0.3)
+    async with running(tmp_path) as (server, journal):
+        await journal.events.append([message(number) for number in range(20_000)])
+        reading = journal.events.read(follow=False)
+        seen = len(await anext(reading))
+        await server.stop()
+        with pytest.raises(JournalUnavailable, match=r"cannot be read on from sequence \d+"):
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                async for batch in reading:
+                    seen += len(batch)
+        assert seen < 20_000
+
+
 async def test_a_supervisor_that_fails_is_the_end_of_the_server(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
