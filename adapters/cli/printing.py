@@ -147,7 +147,8 @@ def pod_table(rows: Iterable[PodRow], *, nodes: bool = True) -> Table:
     table = _table("NAME", "READY", "STATUS", "RESTARTS", "AGE", *(["NODE"] if nodes else []))
     for row in rows:
         node = [row.node or "<none>"] if nodes else []
-        table.add_row(row.name, row.ready, row.status, str(row.restarts), row.age, *node)
+        style = "" if row.ready == "1/1" and row.status == "Running" else "yellow"
+        table.add_row(row.name, row.ready, row.status, str(row.restarts), row.age, *node, style=style)
     return table
 
 

@@ -12,17 +12,19 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from adapters.cli.errors import CliError
 from adapters.cli.settings import Settings
 from adapters.controller.process import run_controller
 from adapters.demo import sample
-from adapters.journal.errors import JournalError
+from adapters.journal.errors import JournalError, JournalMissing
 from adapters.journal.port import Journal
-from adapters.kubernetes import credentials, resources
+from adapters.kubernetes import resources
 from adapters.kubernetes.client import ApiClient
-from adapters.nats.connection import connect
-from adapters.nats.embedded import server_for_reading
+from adapters.kubernetes.credentials import FixedCredentials
+from adapters.nats.connection import ConnectionSettings, connect
+from adapters.nats.data_directory import DataDirectory
 from adapters.nats.journal import open_journal_for_reading
 from adapters.simulation import Simulation, SimulationSettings, racks
 from adapters.simulation.http import ClusterServer
@@ -36,6 +38,7 @@ CLUSTER: Final = "demo"
 SET: Final = SetName(sample.NAMESPACE, sample.NAME)
 
 _START_SECONDS: Final = 20.0
+_ENDED: Final = "the controller ended; the last lines of its log are above"
 _RACKS: Final = 4
 
 
@@ -95,14 +98,38 @@ class Stage:
         finally:
             change.cancel()
         if self._controller.done():
-            raise DemoFailed("the controller ended; the last lines of its log are above")
+            raise DemoFailed(_ENDED)
         if not self._changed.is_set():
             raise DemoFailed("the cluster did not get there in time")
 
 
+class _DemoSettings(Settings):
+    """Settings that neither the environment nor a file changes: the demo is the same everywhere."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 (as the base class passes them)
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What the program says, and nothing else."""
+        return (init_settings,)
+
+
 @contextlib.asynccontextmanager
 async def set_up(data_dir: Path) -> AsyncIterator[Stage]:
-    """Cluster, controller and journal, ready for the first act; all of it has ended afterwards."""
+    """Cluster, controller and journal, ready for the first act; all of it has ended afterwards.
+
+    Raises ``DemoFailed`` where ``data_dir`` holds a journal already.
+    """
+    if DataDirectory(data_dir).store.exists():
+        raise DemoFailed(
+            f"{data_dir} holds a journal already, and the demo begins with an empty one",
+            hint="give another --data-dir, or none",
+        )
     simulation = Simulation(
         nodes=racks(_RACKS, nodes_per_rack=4),
         admission=set_admission,
@@ -112,9 +139,8 @@ async def set_up(data_dir: Path) -> AsyncIterator[Stage]:
         cluster = await stack.enter_async_context(ClusterServer(simulation))
         kubeconfig = cluster.write_kubeconfig(data_dir / "kubeconfig")
         controller = await stack.enter_async_context(_controller(kubeconfig, data_dir))
-        journal = await _journal(data_dir, stack)
-        access = await credentials.load(str(kubeconfig))
-        client = await stack.enter_async_context(ApiClient(access, component="demo"))
+        journal = await _journal(data_dir, controller, stack)
+        client = await stack.enter_async_context(ApiClient(FixedCredentials(cluster.url), component="demo"))
         stage = Stage(client, journal, controller)
         following = asyncio.create_task(stage.follow())
         try:
@@ -127,7 +153,7 @@ async def set_up(data_dir: Path) -> AsyncIterator[Stage]:
 @contextlib.asynccontextmanager
 async def _controller(kubeconfig: Path, data_dir: Path) -> AsyncIterator[asyncio.Task[int]]:
     """The controller as ``lws-events run`` composes it; admission happens inside the simulated API server."""
-    settings = Settings(
+    settings = _DemoSettings(
         kubeconfig=kubeconfig,
         cluster=CLUSTER,
         data_dir=data_dir,
@@ -145,20 +171,30 @@ async def _controller(kubeconfig: Path, data_dir: Path) -> AsyncIterator[asyncio
         await running
 
 
-async def _journal(data_dir: Path, stack: contextlib.AsyncExitStack) -> Journal:
-    """The controller's journal, once it is open."""
-    async with asyncio.timeout(_START_SECONDS):
-        while True:
-            attempt = contextlib.AsyncExitStack()
-            try:
-                connection = await connect(
-                    await attempt.enter_async_context(server_for_reading(data_dir)), name=CLUSTER
-                )
-                attempt.push_async_callback(connection.close)
-                journal = await open_journal_for_reading(connection, CLUSTER)
-            except JournalError:
-                await attempt.aclose()
-                await asyncio.sleep(0.05)
-            else:
-                await stack.enter_async_context(attempt)
-                return journal
+async def _journal(data_dir: Path, controller: asyncio.Task[int], stack: contextlib.AsyncExitStack) -> Journal:
+    """The controller's journal, once it is open. Raises what kept the controller from starting."""
+    deadline = asyncio.get_running_loop().time() + _START_SECONDS
+    while asyncio.get_running_loop().time() < deadline:
+        if controller.done():
+            controller.result()
+            raise DemoFailed(_ENDED)
+        attempt = contextlib.AsyncExitStack()
+        try:
+            connection = await connect(_published(data_dir), name=CLUSTER)
+            attempt.push_async_callback(connection.close)
+            journal = await open_journal_for_reading(connection, CLUSTER)
+        except JournalError:
+            await attempt.aclose()
+            await asyncio.sleep(0.05)
+        else:
+            await stack.enter_async_context(attempt)
+            return journal
+    raise DemoFailed(f"the journal did not open within {_START_SECONDS:g} s")
+
+
+def _published(data_dir: Path) -> ConnectionSettings:
+    """How to reach the controller's server; it is never started here, for then the controller could not start it."""
+    settings = DataDirectory(data_dir).published()
+    if settings is None:
+        raise JournalMissing("the controller's server does not run yet")
+    return settings

@@ -8,6 +8,8 @@ from typing import Final
 
 from rich.console import Console
 from rich.live import Live
+from rich.table import Table
+from rich.text import Text
 
 from adapters.cli.options import JournalSource
 from adapters.cli.printing import chain_lines, console, entry_lines, pod_table
@@ -23,18 +25,26 @@ from projections.verify import verify
 _Condition = Callable[[SetRow], bool]
 
 _SECONDS_MAX: Final = 60.0
+_TIMELINE_INDENT: Final = 44
+_CHAIN_INDENT: Final = 26
+_HEADING_INDENT: Final = 3
+"""Where the words begin in the lines of a timeline, of a chain, and in a heading."""
+
+_TABLE_COLUMNS: Final = 72
+_TABLE_LINES: Final = 16
+"""A smaller terminal shows no table that changes."""
+
 _VICTIM_GROUP: Final = "1"
 _VICTIM: Final = f"{sample.NAME}-{_VICTIM_GROUP}-2"
 
 
 def tell(data_dir: Path) -> int:
-    """Play all acts; returns the exit code."""
+    """Play all acts; returns the exit code. Raises ``DemoFailed`` and what keeps the parts from running."""
     screen = console()
     started = time.monotonic()
     data_dir.mkdir(parents=True, exist_ok=True)
-    screen.print(
-        "[bold]1. A simulated cluster of 4 racks, and the controller with its journal in NATS JetStream[/bold]"
-    )
+    opening = "1. A simulated cluster of 4 racks, and the controller with its journal in NATS JetStream"
+    _tell(screen, Text(opening, style="bold"), indent=_HEADING_INDENT)
     asyncio.run(_play(screen, data_dir))
     differences = _explain(screen, data_dir)
     _farewell(screen, data_dir, seconds=time.monotonic() - started)
@@ -43,32 +53,41 @@ def tell(data_dir: Path) -> int:
 
 async def _play(screen: Console, data_dir: Path) -> None:
     async with set_up(data_dir) as stage:
-        screen.print(f"\n[bold]2. Apply {SET}: {sample.GROUPS} groups of {sample.SIZE} pods[/bold]\n")
+        _heading(screen, f"2. Apply {SET}: {sample.GROUPS} groups of {sample.SIZE} pods")
         await stage.apply_sample()
         before = await _show(screen, stage, _is_complete)
         uids = {pod.name: pod.uid for pod in before.pods}
 
-        screen.print(
-            f"\n[bold]3. Kill worker {_VICTIM}, with grace period 0: nothing of it is left to look at[/bold]\n"
-        )
+        _heading(screen, f"3. Kill worker {_VICTIM}, with grace period 0: nothing of it is left to look at")
         await stage.kill(_VICTIM)
         after = await _show(screen, stage, lambda row: _is_complete(row) and _is_recreated(row, uids))
         renewed = sorted(pod.name for pod in after.pods if pod.uid != uids[pod.name])
         kept = len(after.pods) - len(renewed)
-        screen.print(f"\nRecreated as a unit: {', '.join(renewed)}. The other {kept} pods were not touched.")
+        screen.print()
+        _tell(screen, Text(f"Recreated as a unit: {', '.join(renewed)}. The other {kept} pods were not touched."))
 
 
 async def _show(screen: Console, stage: Stage, condition: _Condition) -> SetRow:
-    """Show the pod table while it changes; returns the row that fulfils the condition."""
-    if not screen.is_terminal:
+    """Show the pod table while it changes, where there is room; returns the row that fulfils the condition."""
+    if not screen.is_terminal or screen.width < _TABLE_COLUMNS or screen.height < _TABLE_LINES:
         progress = _Progress(screen)
         row = await stage.until(condition, show=progress.show, seconds_max=_SECONDS_MAX)
-        screen.print(pod_table(row.pods, nodes=False))
+        _print_whole(screen, pod_table(row.pods, nodes=False))
         return row
     with Live(console=screen, refresh_per_second=10) as live:
         return await stage.until(
             condition, show=lambda row: live.update(pod_table(row.pods, nodes=False)), seconds_max=_SECONDS_MAX
         )
+
+
+def _print_whole(screen: Console, table: Table) -> None:
+    """The terminal wraps what does not fit: better than names that are cut off where they differ."""
+    width = screen.width
+    screen.width = max(width, _TABLE_COLUMNS)
+    try:
+        screen.print(table, crop=False)
+    finally:
+        screen.width = width
 
 
 class _Progress:
@@ -102,16 +121,19 @@ def _explain(screen: Console, data_dir: Path) -> int:
     """What the journal says about it; returns the number of differences that verification found."""
     source = JournalSource(data_dir=data_dir, cluster=CLUSTER)
     with open_for_reading(source) as reader:
-        screen.print(f"\n[bold]4. The timeline of group {_VICTIM_GROUP}, from the journal[/bold]\n")
-        for line in entry_lines(timeline(reader.steps_of(SET), SET, group=_VICTIM_GROUP, routine=False)):
-            screen.print(line)
-        screen.print("\n[bold]5. Why was it recreated?[/bold]\n")
-        for recreation in recreations(reader.steps_of(SET), SET):
-            for line in chain_lines(recreation):
-                screen.print(line)
-        screen.print("\n[bold]6. Would the same journal give the same decisions again?[/bold]\n")
+        chains = list(recreations(reader.steps_of(SET), SET))
+        since = min(chain.links[0].sequence for chain in chains)
+        _heading(screen, f"4. What happened to group {_VICTIM_GROUP} since then, from the journal")
+        entries = timeline(reader.steps_of(SET), SET, group=_VICTIM_GROUP, routine=False)
+        for line in entry_lines(entry for entry in entries if entry.sequence >= since):
+            _tell(screen, line, indent=_TIMELINE_INDENT)
+        _heading(screen, "5. Why was it recreated?")
+        for chain in chains:
+            for line in chain_lines(chain):
+                _tell(screen, line, indent=_CHAIN_INDENT)
+        _heading(screen, "6. Would the same journal give the same decisions again?")
         result = verify(reader.events(), reader.decisions(), Fleet())
-        screen.print(result.summary)
+        screen.print(Text(result.summary, style="red" if result.differences else "green"))
         return result.differences
 
 
@@ -120,8 +142,30 @@ def _farewell(screen: Console, data_dir: Path, *, seconds: float) -> None:
     screen.print(f"\nThat took {seconds:.0f} s. The journal is in {data_dir}. Try:\n", soft_wrap=True)
     for command in (
         f"lws-events status {SET} {where}",
+        f"lws-events timeline {SET} --group {_VICTIM_GROUP} {where}",
         f"lws-events replay {SET} --step {where}",
         f"lws-events journal export demo.jsonl {where}",
         "lws-events run --help",
     ):
-        screen.print(f"  {command}", soft_wrap=True, highlight=False)
+        # As the terminal wraps it, so that it can be copied as one line.
+        screen.print(f"  {command}", soft_wrap=True, style="cyan")
+
+
+def _heading(screen: Console, text: str) -> None:
+    screen.print()
+    _tell(screen, Text(text, style="bold"), indent=_HEADING_INDENT)
+    screen.print()
+
+
+def _tell(screen: Console, line: Text, *, indent: int = 0) -> None:
+    """A line; on a terminal what does not fit goes on between words, below where the words began."""
+    if not screen.is_terminal or line.cell_len <= screen.width:
+        screen.print(line)
+    elif indent > screen.width // 2:
+        screen.print(line, soft_wrap=False)
+    else:
+        columns = Table.grid()
+        columns.add_column(width=indent, no_wrap=True)
+        columns.add_column(overflow="fold")
+        columns.add_row(line[:indent], line[indent:])
+        screen.print(columns, soft_wrap=False)
