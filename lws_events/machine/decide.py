@@ -5,9 +5,7 @@ garbage collector does the rest (spec 4.2 step 2).
 """
 
 from lws_events import events, names
-from lws_events.commands import RecordEvent
-from lws_events.decisions import Decision, GroupRecreationStarted
-from lws_events.machine import announcements
+from lws_events.decisions import Decision
 from lws_events.machine.change import Change
 from lws_events.machine.draft import Draft
 from lws_events.machine.leader import decide_leader
@@ -18,7 +16,7 @@ from lws_events.machine.services import decide_group_service, decide_shared_serv
 from lws_events.machine.state import Aggregate, Group
 from lws_events.machine.status import decide_status, is_done
 from lws_events.machine.versions import decide_revision, decide_truncation
-from lws_events.machine.workers import decide_workers
+from lws_events.machine.workers import decide_workers, warn_about_nesting
 
 
 def decide(
@@ -60,38 +58,15 @@ def _decide_groups(draft: Draft, change: Change) -> None:
 
 def _decide_group(draft: Draft, group: Group) -> None:
     leader = group.leader
-    facts_before = len(draft.facts)
-    decide_restart(draft, group)
-    recreates = any(isinstance(fact, GroupRecreationStarted) for fact in draft.facts[facts_before:])
+    recreates = decide_restart(draft, group)
     stays = leader is not None and leader.view.deleting_since is None and not recreates
     if leader is not None and stays and group.recreating != leader.view.uid:
         if leader.view.annotations.get(names.LEADER_NAME):
-            _warn_about_nesting(draft, group)
+            warn_about_nesting(draft, group)
         else:
             decide_group_service(draft, group)
             decide_workers(draft, group)
     decide_lifecycle(draft, group, recreates=recreates)
-
-
-def _warn_about_nesting(draft: Draft, group: Group) -> None:
-    """A worker that was admitted as a leader must not get workers of its own (spec 4.7 step 6)."""
-    state, leader = draft.state, group.leader
-    assert state.set_ is not None
-    assert leader is not None
-    note = (
-        f"leader pod {state.name.namespace}/{group.name} contains mistake annotation '{names.LEADER_NAME}': "
-        "requires Kubernetes ≥v1.27 or v1.26 with StatefulSetStartOrdinal feature"
-    )
-    warning: RecordEvent = announcements.warning(
-        state.set_.uid,
-        about=f"statefulset/{group.name}",
-        reason="FailedCreate",
-        action="Create",
-        note=note,
-        pod=group.name,
-        pod_uid=leader.view.uid,
-    )
-    draft.warn(warning)
 
 
 def _touched(state: Aggregate, change: Change) -> list[Group]:

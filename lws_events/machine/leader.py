@@ -10,6 +10,7 @@ from lws_events import names
 from lws_events.canonical.errors import CanonicalError
 from lws_events.commands import ApplyLeaderStatefulSet, RecordEvent
 from lws_events.decisions import ObjectLeftAlone
+from lws_events.events import StatefulSetObserved
 from lws_events.machine import announcements
 from lws_events.machine.draft import Draft
 from lws_events.machine.manifest import as_json, lws_object
@@ -26,7 +27,8 @@ def decide_leader(draft: Draft, *, key: str) -> None:
     assert state.spec is not None
     assert state.set_ is not None
     existing = state.leader_set
-    if existing is not None and (existing.deleting_since is not None or not _is_ours(draft)):
+    if existing is not None and state.own_leader_set is None:
+        _warn_about_owner(draft, existing)
         return
     wanted = plan(state.spec)
     inputs = _inputs(state, key=key, wanted=wanted)
@@ -66,20 +68,17 @@ def failure_warning(state: Aggregate, error: str) -> RecordEvent:
     )
 
 
-def _is_ours(draft: Draft) -> bool:
-    """Whether the StatefulSet is the set's or nobody's. One of an earlier set of the name is on its way out (D37)."""
-    state = draft.state
-    existing, lws = state.leader_set, state.set_
-    assert existing is not None
-    assert lws is not None
-    if existing.owner is None or existing.owner.uid == lws.uid:
-        return True
-    if (existing.owner.kind, existing.owner.name) != (names.KIND, state.name.name):
-        owner = f"{existing.owner.kind} {existing.owner.name}"
-        warning = failure_warning(state, f"statefulset {state.name.name} exists and is controlled by {owner}")
-        if draft.warn(warning):
-            draft.note(ObjectLeftAlone(kind="StatefulSet", name=state.name.name, because=f"controlled by {owner}"))
-    return False
+def _warn_about_owner(draft: Draft, existing: StatefulSetObserved) -> None:
+    """Somebody else's StatefulSet has the name (D33). One of an earlier set of the name will go by itself (D37)."""
+    state, owner = draft.state, existing.owner
+    if existing.deleting_since is not None or owner is None:
+        return
+    if (owner.kind, owner.name) == (names.KIND, state.name.name):
+        return
+    controller = f"{owner.kind} {owner.name}"
+    warning = failure_warning(state, f"statefulset {state.name.name} exists and is controlled by {controller}")
+    if draft.warn(warning):
+        draft.note(ObjectLeftAlone(kind="StatefulSet", name=state.name.name, because=f"controlled by {controller}"))
 
 
 def _inputs(state: Aggregate, *, key: str, wanted: Plan) -> str:

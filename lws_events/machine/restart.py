@@ -27,20 +27,23 @@ _WAIT: Final = Verdict("wait")
 _OF_EARLIER_LEADER: Final = Verdict("leave", "the pod is left over from an earlier leader")
 
 
-def decide_restart(draft: Draft, group: Group) -> None:
-    """Judge the failures of a group; start its recreation, or go on with one that was decided before."""
+def decide_restart(draft: Draft, group: Group) -> bool:
+    """Judge the failures of a group; start its recreation, or go on with one that was decided before.
+
+    Says whether a recreation was decided just now.
+    """
     leader = group.leader
     if leader is None or leader.view.deleting_since is not None:
-        return
+        return False
     if group.recreating == leader.view.uid:
         if group.recreation is not None and not group.deletion_accepted:
             _delete_leader(draft, group, leader, group.recreation)
-        return
+        return False
     for failure in group.unjudged.values():
         verdict = _judge(draft.state, group, leader, failure)
         if verdict.action == "recreate":
             _recreate(draft, group, leader, failure)
-            return
+            return True
         if verdict.action == "leave":
             draft.note(
                 FailureLeftAlone(
@@ -51,6 +54,7 @@ def decide_restart(draft: Draft, group: Group) -> None:
                     because=verdict.because,
                 )
             )
+    return False
 
 
 def _judge(state: Aggregate, group: Group, leader: PodState, failure: Failure) -> Verdict:

@@ -107,7 +107,15 @@ def decide_workers(draft: Draft, group: Group) -> None:
 
 def warn_create_failed(draft: Draft, group: Group, error: str) -> None:
     """The Warning for a worker StatefulSet that could not be created."""
-    note = f"Failed to create worker statefulset for leader pod {group.name}: {error}"
+    _warn(draft, group, f"Failed to create worker statefulset for leader pod {group.name}: {error}")
+
+
+def warn_about_nesting(draft: Draft, group: Group) -> None:
+    """A worker that was admitted as a leader must not get workers of its own (spec 4.7 step 6)."""
+    note = (
+        f"leader pod {draft.state.name.namespace}/{group.name} contains mistake annotation '{names.LEADER_NAME}': "
+        "requires Kubernetes ≥v1.27 or v1.26 with StatefulSetStartOrdinal feature"
+    )
     _warn(draft, group, note)
 
 
