@@ -79,8 +79,15 @@ class ServerProcess:
             await self.wait()
 
     async def _read_log(self) -> None:
+        """To its end, whatever is in it: a server whose log nobody reads stands still once the pipe is full."""
         assert self._process.stderr is not None
-        while line := await self._process.stderr.readline():
+        while True:
+            try:
+                line = await self._process.stderr.readline()
+            except ValueError:  # longer than the reader's limit; what was read of it is thrown away
+                continue
+            if not line:
+                return
             text = line.decode(errors="replace").rstrip()
             if "[INF]" not in text and "Plaintext passwords" not in text:  # its file is for its owner only
                 self._lines.append(text)

@@ -309,6 +309,11 @@ async def test_a_server_that_does_not_start_says_why(tmp_path: Path, monkeypatch
     monkeypatch.setenv("NATS_SERVER", str(broken))
     with pytest.raises(JournalUnavailable, match=r"(?s)status 3.*no such luck"):
         await EmbeddedServer(tmp_path / "data").start()
+    broken.write_text(
+        "#!/bin/sh\nhead -c 3000000 /dev/zero | tr '\\0' x >&2\necho >&2\necho '[FTL] after that' >&2\nexit 4\n"
+    )
+    with pytest.raises(JournalUnavailable, match=r"(?s)status 4.*after that"):
+        await EmbeddedServer(tmp_path / "data").start()
     monkeypatch.setenv("NATS_SERVER", str(tmp_path / "absent"))
     with pytest.raises(UnsuitableServer, match="NATS_SERVER"):
         await EmbeddedServer(tmp_path / "data").start()
