@@ -3,7 +3,10 @@
 It is created once for each leader pod and never changed: a new one comes with a new leader.
 """
 
+import functools
 from typing import Final
+
+import msgspec
 
 from lws_events import names
 from lws_events.canonical.errors import CanonicalError
@@ -17,6 +20,7 @@ from lws_events.machine.versions import newest
 from lws_events.objects.metadata import LeaderRef
 from lws_events.objects.worker_statefulset import (
     TopologyUnknownError,
+    WorkerTemplate,
     prepare_worker_template,
     worker_statefulset,
 )
@@ -24,6 +28,9 @@ from lws_events.revisions import restore
 
 MISSING_DELAY_MS: Final = 10_000
 """How long a group waits for its leader's revision before a person is told (spec D27)."""
+
+_PREPARED_MAX: Final = 16
+"""How many revisions stay prepared: all groups of a set come up from the same one, one after the other."""
 
 
 def leader_ref(state: Aggregate, group: Group) -> LeaderRef:
@@ -68,6 +75,7 @@ def decide_workers(draft: Draft, group: Group) -> None:
     state, leader = draft.state, group.leader
     assert leader is not None
     assert state.spec is not None
+    assert state.set_ is not None
     if state.size_of(group) == 1 or group.worker_set is not None:
         return
     if waits_for(state, group):
@@ -79,9 +87,7 @@ def decide_workers(draft: Draft, group: Group) -> None:
     revision = state.revisions[_revision_of(state, group)]
     topology = leader.view.topology.get(state.spec.exclusive_topology) if state.spec.exclusive_topology else None
     try:
-        prepared = prepare_worker_template(
-            restore(state.spec_json, bytes(revision.data)), namespace=state.name.namespace
-        )
+        prepared = _prepared(bytes(state.set_.spec), bytes(revision.data), namespace=state.name.namespace)
         manifest = worker_statefulset(
             prepared, lws=lws_object(state), leader=leader_ref(state, group), topology_value=topology
         )
@@ -90,7 +96,6 @@ def decide_workers(draft: Draft, group: Group) -> None:
         return
     if manifest is None:
         return
-    assert state.set_ is not None
     note = f"Created worker statefulset for leader pod {group.name}"
     draft.issue(
         CreateWorkerStatefulSet(name=group.name, owner_uid=leader.view.uid, manifest=as_json(manifest)),
@@ -103,6 +108,12 @@ def decide_workers(draft: Draft, group: Group) -> None:
             pod_uid=leader.view.uid,
         ),
     )
+
+
+@functools.lru_cache(maxsize=_PREPARED_MAX)
+def _prepared(spec: bytes, data: bytes, *, namespace: str) -> WorkerTemplate:
+    """The same for all groups of a revision: a big template takes milliseconds to read."""
+    return prepare_worker_template(restore(msgspec.json.decode(spec), data), namespace=namespace)
 
 
 def warn_create_failed(draft: Draft, group: Group, error: str) -> None:
