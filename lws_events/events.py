@@ -165,6 +165,10 @@ class CommandSucceeded(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=
     """Of the object that the API server answered with; 0 where it has none."""
 
 
+SUPERSEDED: Final = "Superseded"
+"""``reason`` of a command whose place another one took: it was not sent, and there is nothing to try again."""
+
+
 class CommandFailed(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="CommandFailed"):
     """The API server refused a command, or a precondition did not hold."""
 

@@ -196,7 +196,7 @@ class Executor:
             _log.warning("an Event was refused", set=str(set_name), reason=event.reason, error=str(error))
 
     async def _supersede(self, lane: _Lane, issued: Issued) -> None:
-        failed = events.CommandFailed(command_id=issued.id, target=lane.target, code=0, reason="Superseded")
+        failed = events.CommandFailed(command_id=issued.id, target=lane.target, code=0, reason=events.SUPERSEDED)
         await self._report(lane, issued, failed)
 
     async def _report(

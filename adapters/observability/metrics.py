@@ -17,7 +17,7 @@ from prometheus_client.process_collector import ProcessCollector
 
 from lws_events.commands import SetTimer
 from lws_events.decisions import Decision, GroupRecreationStarted
-from lws_events.events import CommandFailed, CommandSucceeded, Envelope
+from lws_events.events import SUPERSEDED, CommandFailed, CommandSucceeded, Envelope
 from lws_events.subjects import SetName
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -94,14 +94,17 @@ class Metrics:
         )
         for result in _RESULTS:
             self._reconciles.labels(_CONTROLLER, result)
+        self._reconcile_errors.labels(_CONTROLLER)
         self._failures: set[str] = set()
 
     def event_folded(self, envelope: Envelope) -> None:
         """The engine took an event in. An outcome ends the command that it is about."""
         fact = envelope.fact
         self._events.labels(type(fact).__name__).inc()
-        if isinstance(fact, CommandSucceeded | CommandFailed):
-            self._ended(fact.command_id, succeeded=isinstance(fact, CommandSucceeded))
+        if isinstance(fact, CommandSucceeded):
+            self._ended(fact.command_id, "succeeded")
+        elif isinstance(fact, CommandFailed):
+            self._ended(fact.command_id, "superseded" if fact.reason == SUPERSEDED else "failed")
 
     def decided(self, set_name: SetName, decision: Decision) -> None:  # noqa: ARG002 (never a label)
         """The engine recorded a decision: counts it and the recreations that it begins; its commands begin."""
@@ -140,12 +143,13 @@ class Metrics:
         """All of it in the text format of Prometheus."""
         return generate_latest(self.registry)
 
-    def _ended(self, command_id: str, *, succeeded: bool) -> None:
-        """One of before this process began has no known kind and no beginning."""
+    def _ended(self, command_id: str, outcome: str) -> None:
+        """One of before this process began has no known kind and no beginning; to be superseded is no error."""
         kind, began = self._in_flight.pop(command_id, ("unknown", None))
-        self._commands.labels(kind, "succeeded" if succeeded else "failed").inc()
-        self._reconciles.labels(_CONTROLLER, "success" if succeeded else "error").inc()
-        if not succeeded:
+        failed = outcome == "failed"
+        self._commands.labels(kind, outcome).inc()
+        self._reconciles.labels(_CONTROLLER, "error" if failed else "success").inc()
+        if failed:
             self._reconcile_errors.labels(_CONTROLLER).inc()
         if began is not None:
             self._reconcile_seconds.labels(_CONTROLLER).observe(self._monotonic() - began)

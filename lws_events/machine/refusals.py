@@ -9,14 +9,11 @@ from lws_events.commands import (
     target,
 )
 from lws_events.decisions import Issued
-from lws_events.events import CommandFailed
+from lws_events.events import SUPERSEDED, CommandFailed
 from lws_events.machine import leader, services, workers
 from lws_events.machine.draft import Draft
 from lws_events.machine.fold import is_gone
 from lws_events.machine.retry import delay_ms, timer_of_target
-
-_SUPERSEDED = "Superseded"
-"""Reason of a command whose place another one took: there is nothing to try again."""
 
 
 def decide_refusal(draft: Draft, issued: Issued, failed: CommandFailed) -> None:
@@ -24,7 +21,7 @@ def decide_refusal(draft: Draft, issued: Issued, failed: CommandFailed) -> None:
     command = issued.command
     if isinstance(command, RecordEvent):
         return  # the executor has tried for long enough; the journal has the fact
-    if failed.reason == _SUPERSEDED or is_gone(command, failed):
+    if failed.reason == SUPERSEDED or is_gone(command, failed):
         return
     about = target(command)
     draft.hold(about)

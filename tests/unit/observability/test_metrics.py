@@ -5,7 +5,7 @@ from adapters.journal.port import Message
 from adapters.kubernetes.client import RequestMeter
 from adapters.observability.metrics import ApiMeter, Metrics
 from adapters.observability.timed_journal import timed
-from lws_events.events import CommandFailed, CommandSucceeded, Envelope
+from lws_events.events import SUPERSEDED, CommandFailed, CommandSucceeded, Envelope
 from lws_events.subjects import SetName
 from projections.journal import Step
 from tests.unit.cli.recreated_group import recreated_group
@@ -58,6 +58,16 @@ def test_how_long_commands_take_and_that_they_fail() -> None:
     controller = {"controller": "leaderworkerset"}
     assert value("controller_runtime_reconcile_errors_total", controller) == len(decision.commands)
     assert value("controller_runtime_reconcile_time_seconds_sum", controller) == 0.25 * len(decision.commands)
+
+
+def test_a_command_that_was_superseded_is_no_error() -> None:
+    metrics = Metrics()
+    fact = CommandFailed(command_id="x", target="x", code=0, reason=SUPERSEDED)
+    metrics.event_folded(Envelope(at_ms=0, fact=fact))
+    value = metrics.registry.get_sample_value
+    assert value("lws_events_commands_total", {"command": "unknown", "outcome": "superseded"}) == 1
+    assert value("controller_runtime_reconcile_total", {"controller": "leaderworkerset", "result": "error"}) == 0
+    assert value("controller_runtime_reconcile_errors_total", {"controller": "leaderworkerset"}) == 0
 
 
 def test_an_outcome_of_before_the_start_is_counted() -> None:
