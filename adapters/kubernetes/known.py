@@ -53,6 +53,10 @@ class Known:
             key=lambda item: item[0],
         )
 
+    def is_ahead(self, kind: str, version: str) -> bool:
+        """True where something newer than a listing is known: from the journal, of before etcd was restored."""
+        return any(key.kind == kind and older(version, entry.version) for key, entry in self._entries.items())
+
     def view(self, key: Key) -> events.View | None:
         """The last view under an address; None where there is nothing."""
         entry = self._entries.get(key)

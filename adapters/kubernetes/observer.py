@@ -10,7 +10,7 @@ It decides nothing about sets, and it keeps nothing: what it knows, it can read 
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AsyncExitStack, aclosing
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, Protocol
 
 import msgspec
 import structlog
@@ -25,13 +25,27 @@ from adapters.kubernetes.known import Change, Known
 from adapters.kubernetes.pace import BackOff, Clock
 from adapters.kubernetes.placement import Placement
 from adapters.kubernetes.reduce import Key, key_of
-from adapters.kubernetes.watch import Changed, Listed, ListingBegan, ListingEnded, Removed, Watcher, WatchSettings
+from adapters.kubernetes.watch import (
+    Changed,
+    Listed,
+    Listing,
+    ListingBegan,
+    ListingEnded,
+    Removed,
+    Watcher,
+    WatchSettings,
+    first_listing,
+)
 from lws_events import events, subjects
 from lws_events.subjects import SetName
 
 _log = structlog.get_logger(__name__)
 
 _JOURNAL_BACK_OFF: Final = BackOff(initial_seconds=0.1, cap_seconds=5.0)
+_GONE_BACK: Final = (
+    "the API server's versions are older than those in the journal, so what it says counts as old news: restore etcd "
+    "with --bump-revision, or begin a new journal (another --data-dir or --cluster)"
+)
 _RECALLED: Final = (*(followed.kind for followed in kinds.KINDS), subjects.SET_STATUS)
 
 
@@ -40,13 +54,6 @@ class FactWriter(Protocol):
 
     async def submit(self, message: Message) -> asyncio.Future[int]:
         """Queue the message, waiting for room; the order of calls is the order in the stream."""
-
-
-class Listing(NamedTuple):
-    """All objects of one kind, as of a version."""
-
-    objects: list[Any]
-    resource_version: str
 
 
 class Observer:
@@ -134,12 +141,16 @@ class Observer:
         """Record what was missed. The journal is read before the cluster, so a listing is newer than what is known."""
         known = await self._recall()
         nodes, *listings = await asyncio.gather(
-            _first_listing(node_events), *(_first_listing(watch) for watch in watches.values())
+            first_listing(node_events), *(first_listing(watch) for watch in watches.values())
         )
         for node in nodes.objects:
             self._placement.node_changed(node, None)
         missed: dict[str, list[Change]] = {}
-        for kind, listing in zip(watches, listings, strict=True):
+        listed = dict(zip(watches, listings, strict=True))
+        ahead = [kind for kind, listing in listed.items() if known.is_ahead(kind, listing.resource_version)]
+        if ahead:
+            _log.error(_GONE_BACK, kinds=ahead)
+        for kind, listing in listed.items():
             missed |= await self._differences(known, kind, listing, initial=True)
         self._known = known  # only now: an object created meanwhile by a command must not look vanished
         last: asyncio.Future[int] | None = None
@@ -285,16 +296,3 @@ class Observer:
             _log.error("an observation cannot be stored", subject=message.subject, error=str(error))
         elif self._writer_closed is not None and not self._writer_closed.done():
             self._writer_closed.set_exception(error)
-
-
-async def _first_listing(watch: AsyncGenerator[Any, None]) -> Listing:
-    objects: list[Any] = []
-    async for event in watch:
-        match event:
-            case ListingBegan():
-                objects = []
-            case Listed(found):
-                objects.append(found)
-            case ListingEnded(version):
-                return Listing(objects, version)
-    raise AssertionError("a watch does not end")

@@ -56,6 +56,13 @@ class Removed(NamedTuple, Generic[T]):
 WatchEvent: TypeAlias = ListingBegan | Listed[T] | ListingEnded | Changed[T] | Removed[T]
 
 
+class Listing(NamedTuple):
+    """All objects of one collection, as of a version."""
+
+    objects: list[Any]
+    resource_version: str
+
+
 class WatchSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Time limits and sizes of a watch."""
 
@@ -238,3 +245,17 @@ class Watcher(Generic[T]):
             retry_seconds=round(delay, 3),
         )
         await self._clock.sleep(delay)
+
+
+async def first_listing(watch: AsyncGenerator[Any, None]) -> Listing:
+    """The first complete listing of ``Watcher.events``, which goes on after it."""
+    objects: list[Any] = []
+    async for event in watch:
+        match event:
+            case ListingBegan():
+                objects = []
+            case Listed(found):
+                objects.append(found)
+            case ListingEnded(version):
+                return Listing(objects, version)
+    raise AssertionError("a watch does not end")

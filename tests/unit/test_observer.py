@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.journal.errors import JournalUnavailable, MessageRefused
 from adapters.journal.group_commit import GroupCommit
@@ -311,6 +312,21 @@ async def test_an_answer_to_a_write_keeps_the_topology_of_a_node_that_is_gone() 
     view = events.decode(message.data).fact
     assert isinstance(view, events.PodObserved)
     assert (view.deleting_since, view.topology) == ("2026-01-01T00:00:00Z", {"rack": "r1"})
+
+
+async def test_versions_that_have_gone_back_are_told() -> None:
+    async with world() as w:
+        w.pods.items = [pod("0", 900)]
+        w.pods.version = "900"
+        async with w.observing():
+            pass
+        w.pods.items, w.pods.version = [pod("0", 50, uid="another")], "100"  # etcd was restored
+        with capture_logs() as told:
+            async with w.observing():
+                pass
+    errors = [line for line in told if line["log_level"] == "error"]
+    assert [line["kinds"] for line in errors] == [["pod"]]
+    assert "bump-revision" in errors[0]["event"]
 
 
 async def test_answers_to_writes_count_as_observed() -> None:
