@@ -6,6 +6,8 @@ D2). Only those are dropped that cannot concern the group, because its leader is
 
 from typing import Final
 
+import msgspec
+
 from lws_events import names
 from lws_events.events import PodObserved
 from lws_events.machine.state import Aggregate, Failure, Group, PodState
@@ -56,6 +58,17 @@ def drop_of_earlier_leaders(group: Group) -> None:
             for pod_uid, failure in group.unjudged.items()
             if failure.owner is None or owners.get(failure.owner.uid, uid) == uid
         }
+
+
+def look_again_at_completeness(state: Aggregate, group: Group) -> None:
+    """Say of failures that were noted during the first listing, pod by pod, whether the whole group is pending (D3)."""
+    group.unjudged = {
+        uid: msgspec.structs.replace(
+            failure,
+            group_was_pending=is_pending(state, group, missing=int(failure.gone and failure.pod not in group.workers)),
+        )
+        for uid, failure in group.unjudged.items()
+    }
 
 
 def forgive_restarts(group: Group) -> None:

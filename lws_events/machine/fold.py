@@ -74,6 +74,10 @@ def _fold_set(state: Aggregate, fact: events.SetObserved) -> Change:
         state.retries = {}  # what was refused may be accepted now: it is tried at once
         _read(state, fact)
     _forgive_if_policy_changed(state, before)
+    if known is None:
+        # Children are listed before their set: now its groups are known as a whole.
+        for group in state.groups.values():
+            failures.look_again_at_completeness(state, group)
     counting.recount_all(state)
     return Change(set_level=True, all_groups=True)
 

@@ -1,8 +1,9 @@
 """Restarts that are forgiven: those from before the group was complete, and from before the policy changed (D3)."""
 
+import msgspec
 import pytest
 
-from lws_events import events, names
+from lws_events import events, names, subjects
 from lws_events.commands import DeleteLeaderPod
 from lws_events.decisions import FailureLeftAlone
 from tests.scenario import Scenario
@@ -64,3 +65,25 @@ def test_d3_a_change_of_policy_ends_no_group() -> None:
     scenario.pod("sample-0-1", restarts=3, ready=False)
     scenario.pod("sample-1", restarts=1, ready=False)
     assert _deleted(scenario) == []
+
+
+@pytest.mark.parametrize(
+    ("last_phase", "deleted"), [("Running", [("sample-0", "sample-0-uid")]), ("Pending", [])], ids=["complete", "not"]
+)
+def test_d3_at_the_start_the_whole_listing_says_whether_the_group_was_complete(
+    last_phase: str, deleted: list[tuple[str, str]]
+) -> None:
+    past = _running(AFTER_START)
+    listed = [past.group(0).leader, *past.group(0).workers.values()]
+    names_of_pods = ["sample-0", *past.group(0).workers]
+    worker_set, set_ = past.group(0).worker_set, past.state.set_
+    assert worker_set is not None
+    assert set_ is not None
+    started = Scenario()
+    started.see(subjects.STATEFULSET, "sample-0", worker_set)
+    for name, pod in zip(names_of_pods, listed, strict=True):
+        assert pod is not None
+        change = {"restarts": 1} if name == "sample-0-1" else {"phase": last_phase} if name == "sample-0-2" else {}
+        started.see(subjects.POD, name, msgspec.structs.replace(pod.view, **change))
+    started.see(subjects.SET, "sample", set_)
+    assert _deleted(started) == deleted
