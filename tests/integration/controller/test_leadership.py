@@ -123,7 +123,7 @@ async def test_two_that_both_believe_to_lead_are_told_apart_by_the_journal(clust
                 group = cluster.group(1)
 
                 async def both_follow() -> bool:
-                    return sum(line["event"] == "synced" for line in logs) == 1
+                    return [line["event"] for line in logs].count("synced") == 1
 
                 await eventually(both_follow, what="the second to be up to date")
                 cluster.kill("leaderworkerset-sample-1-1")
