@@ -20,15 +20,10 @@ _SHUTDOWN_SECONDS: Final = 2.0
 
 
 class Health:
-    """Named checks. Liveness is for what only a restart puts right, readiness for what passes."""
+    """Named checks of readiness. Liveness needs none: what only a restart puts right ends the process by itself."""
 
     def __init__(self) -> None:
-        self._live: dict[str, Check] = {"healthz": _well}
         self._ready: dict[str, Check] = {"readyz": _well}
-
-    def add_liveness(self, name: str, check: Check) -> None:
-        """A check of ``/healthz``."""
-        self._live[name] = check
 
     def add_readiness(self, name: str, check: Check) -> None:
         """A check of ``/readyz``."""
@@ -37,7 +32,7 @@ class Health:
     def application(self) -> web.Application:
         """What is served on the health port."""
         application = web.Application()
-        for path, checks in (("/healthz", self._live), ("/readyz", self._ready)):
+        for path, checks in (("/healthz", {"healthz": _well}), ("/readyz", self._ready)):
             answer = _answering(checks)
             application.router.add_get(path, answer)
             application.router.add_get(path + "/{name}", answer)
