@@ -1,7 +1,8 @@
 """Take one event into the state of a set, and say what it touched.
 
 Views replace views (older ones of the same object are ignored, so that duplicates and late deliveries change nothing).
-Group bookkeeping is in ``members``. Nothing is decided here.
+Here are the set itself and its status; its objects are in ``set_objects``, groups in ``members``, what came of commands
+in ``outcomes``. Nothing is decided here.
 """
 
 import hashlib
@@ -10,12 +11,10 @@ from typing import Any, assert_never
 import msgspec
 
 from lws_events import commands, events
-from lws_events.decisions import Issued
-from lws_events.machine import counting, failures, members, sight
+from lws_events.machine import counting, failures, members, outcomes, set_objects, sight
 from lws_events.machine.change import Change
-from lws_events.machine.retry import target_of_timer
 from lws_events.machine.spec import SetSpec, read_spec
-from lws_events.machine.state import Aggregate, AppliedLeader, precedes
+from lws_events.machine.state import Aggregate, precedes
 from lws_events.revisions import revision_data
 
 
@@ -31,9 +30,9 @@ def fold(state: Aggregate, fact: events.Fact, *, name: str, at_ms: int) -> Chang
         case events.PodDeleted():
             return members.fold_pod_deleted(state, fact, name=name)
         case events.StatefulSetObserved():
-            return _fold_stateful_set(state, fact, name=name)
+            return set_objects.fold_stateful_set(state, fact, name=name)
         case events.StatefulSetDeleted():
-            return _fold_stateful_set_deleted(state, fact, name=name)
+            return set_objects.fold_stateful_set_deleted(state, fact, name=name)
         case events.SetObserved():
             return _fold_set(state, fact)
         case events.SetStatusObserved():
@@ -41,18 +40,18 @@ def fold(state: Aggregate, fact: events.Fact, *, name: str, at_ms: int) -> Chang
         case events.SetDeleted():
             return _fold_set_deleted(state, fact)
         case events.RevisionObserved():
-            return _fold_revision(state, fact, name=name)
+            return set_objects.fold_revision(state, fact, name=name)
         case events.RevisionDeleted():
             sight.note_end(state, fact.uid, version=fact.resource_version)
-            return _forget_revision(state, name, uid=fact.uid)
+            return set_objects.forget_revision(state, name, uid=fact.uid)
         case events.ServiceObserved():
-            return _fold_service(state, fact, name=name)
+            return set_objects.fold_service(state, fact, name=name)
         case events.ServiceDeleted():
-            return _fold_service_deleted(state, fact, name=name)
+            return set_objects.fold_service_deleted(state, fact, name=name)
         case events.CommandSucceeded() | events.CommandFailed():
-            return _fold_outcome(state, fact, at_ms=at_ms)
+            return outcomes.fold_outcome(state, fact, at_ms=at_ms)
         case events.TimerFired():
-            return _fold_timer(state, fact)
+            return outcomes.fold_timer(state, fact)
         case events.SpecChangeRequested() | events.EpochStarted():
             return Change.NOTHING
         case _:
@@ -153,123 +152,3 @@ def _readable_status(raw: msgspec.Raw) -> dict[str, Any]:
         found = conditions if isinstance(conditions, list) else []
         status["conditions"] = [each for each in found if isinstance(each, dict) and isinstance(each.get("type"), str)]
     return status
-
-
-def _fold_stateful_set(state: Aggregate, fact: events.StatefulSetObserved, *, name: str) -> Change:
-    if name != state.name.name:
-        return members.fold_worker_set(state, fact, name=name)
-    known = state.leader_set
-    if sight.is_late(state, fact, known) or fact == known:
-        return Change.NOTHING
-    sight.note_replaced(state, fact, known)
-    state.leader_set = fact
-    return Change(set_level=True)
-
-
-def _fold_stateful_set_deleted(state: Aggregate, fact: events.StatefulSetDeleted, *, name: str) -> Change:
-    if name != state.name.name:
-        return members.fold_worker_set_deleted(state, fact, name=name)
-    sight.note_end(state, fact.uid, version=fact.resource_version)
-    if state.leader_set is None or state.leader_set.uid != fact.uid:
-        return Change.NOTHING
-    state.leader_set = None
-    return Change(set_level=True)
-
-
-def _fold_service(state: Aggregate, fact: events.ServiceObserved, *, name: str) -> Change:
-    if name != state.name.name:
-        return members.fold_service(state, fact, name=name)
-    if sight.is_late(state, fact, state.service) or fact == state.service:
-        return Change.NOTHING
-    sight.note_replaced(state, fact, state.service)
-    state.service = fact
-    return Change(set_level=True)
-
-
-def _fold_service_deleted(state: Aggregate, fact: events.ServiceDeleted, *, name: str) -> Change:
-    if name != state.name.name:
-        return members.fold_service_deleted(state, fact, name=name)
-    sight.note_end(state, fact.uid, version=fact.resource_version)
-    if state.service is None or state.service.uid != fact.uid:
-        return Change.NOTHING
-    state.service = None
-    return Change(set_level=True)
-
-
-def _fold_revision(state: Aggregate, fact: events.RevisionObserved, *, name: str) -> Change:
-    known = state.revisions.get(name)
-    if sight.is_late(state, fact, known) or fact == known:
-        return Change.NOTHING
-    sight.note_replaced(state, fact, known)
-    state.revisions[name] = msgspec.structs.replace(fact, data=fact.data.copy())
-    return Change(set_level=True, all_groups=True)  # some group may have waited for it
-
-
-def _forget_revision(state: Aggregate, name: str, *, uid: str) -> Change:
-    known = state.revisions.get(name)
-    if known is None or known.uid != uid:
-        return Change.NOTHING
-    del state.revisions[name]
-    return Change(set_level=True)
-
-
-def _fold_outcome(state: Aggregate, fact: events.Outcome, *, at_ms: int) -> Change:
-    issued = state.in_flight.get(fact.target)
-    if issued is None or issued.id != fact.command_id:
-        return Change.NOTHING  # reported twice, or of an epoch that is over
-    del state.in_flight[fact.target]
-    if isinstance(fact, events.CommandSucceeded):
-        state.retries.pop(fact.target, None)
-        state.warned.pop(fact.target, None)
-        sight.note_made(state, issued.command, fact, at_ms=at_ms)
-        _fold_success(state, issued, fact)
-    elif is_gone(issued.command, fact):
-        state.retries.pop(fact.target, None)
-        _fold_end(state, issued.command)
-    return Change(set_level=True, groups=_groups_of(state, fact.target), closed=issued)
-
-
-def is_gone(command: commands.AnyCommand, failed: events.CommandFailed) -> bool:
-    """Whether a deletion failed because its object is gone: the uid is its only precondition."""
-    is_deletion = isinstance(command, commands.DeleteLeaderPod | commands.DeleteControllerRevision)
-    return is_deletion and failed.reason in ("NotFound", "Conflict")
-
-
-def _fold_success(state: Aggregate, issued: Issued, fact: events.CommandSucceeded) -> None:
-    match issued.command:
-        case commands.ApplyLeaderStatefulSet():
-            state.applied = AppliedLeader(issued.command.inputs, fact.uid, fact.resource_version, fact.generation)
-        case commands.UpdateSetStatus():
-            is_ours = state.set_ is not None and state.set_.uid == issued.command.uid
-            if is_ours and not precedes(fact.resource_version, state.status_version):
-                state.status = msgspec.json.decode(issued.command.status)
-                state.status_version = fact.resource_version
-        case _:
-            _fold_end(state, issued.command)
-
-
-def _fold_end(state: Aggregate, command: commands.AnyCommand) -> None:
-    """A deletion was accepted, or came too late: the object needs no further one."""
-    match command:
-        case commands.DeleteLeaderPod():
-            members.leader_deletion_accepted(state, command)
-        case commands.DeleteControllerRevision():
-            _forget_revision(state, command.name, uid=command.uid)
-        case _:
-            pass
-
-
-def _fold_timer(state: Aggregate, fact: events.TimerFired) -> Change:
-    if state.timers.pop(fact.timer, None) is None:
-        return Change.NOTHING
-    target = target_of_timer(fact.timer)
-    retry = state.retries.get(target)
-    if retry is not None:
-        retry.waiting = False
-    return Change(set_level=True, groups=_groups_of(state, target or fact.timer))
-
-
-def _groups_of(state: Aggregate, target: str) -> tuple[str, ...]:
-    """The group whose object a target (or what a timer is about) is, if it is a group's."""
-    name = target.partition("/")[2]
-    return (name,) if name in state.groups else ()

@@ -1,5 +1,6 @@
 """What a failed command leads to: a retry by timer, and a Warning where a person has to act (spec 1.7, 4.10)."""
 
+
 from lws_events.commands import (
     ApplyLeaderStatefulSet,
     CreateService,
@@ -12,7 +13,7 @@ from lws_events.decisions import Issued
 from lws_events.events import SUPERSEDED, CommandFailed
 from lws_events.machine import leader, services, workers
 from lws_events.machine.draft import Draft
-from lws_events.machine.fold import is_gone
+from lws_events.machine.outcomes import is_gone
 from lws_events.machine.retry import delay_ms, timer_of_target
 
 

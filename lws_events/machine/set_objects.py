@@ -1,0 +1,75 @@
+"""The objects that a set owns itself: leader StatefulSet, shared Service, ControllerRevisions.
+
+An object whose name is not the set's belongs to a group, and goes to ``members``. What follows is decided elsewhere.
+"""
+
+import msgspec
+
+from lws_events import events
+from lws_events.machine import members, sight
+from lws_events.machine.change import Change
+from lws_events.machine.state import Aggregate
+
+
+def fold_stateful_set(state: Aggregate, fact: events.StatefulSetObserved, *, name: str) -> Change:
+    """A StatefulSet was seen: the leader StatefulSet, or one of a group."""
+    if name != state.name.name:
+        return members.fold_worker_set(state, fact, name=name)
+    known = state.leader_set
+    if sight.is_late(state, fact, known) or fact == known:
+        return Change.NOTHING
+    sight.note_replaced(state, fact, known)
+    state.leader_set = fact
+    return Change(set_level=True)
+
+
+def fold_stateful_set_deleted(state: Aggregate, fact: events.StatefulSetDeleted, *, name: str) -> Change:
+    """A StatefulSet is gone."""
+    if name != state.name.name:
+        return members.fold_worker_set_deleted(state, fact, name=name)
+    sight.note_end(state, fact.uid, version=fact.resource_version)
+    if state.leader_set is None or state.leader_set.uid != fact.uid:
+        return Change.NOTHING
+    state.leader_set = None
+    return Change(set_level=True)
+
+
+def fold_service(state: Aggregate, fact: events.ServiceObserved, *, name: str) -> Change:
+    """A Service was seen: the shared one, or one of a group."""
+    if name != state.name.name:
+        return members.fold_service(state, fact, name=name)
+    if sight.is_late(state, fact, state.service) or fact == state.service:
+        return Change.NOTHING
+    sight.note_replaced(state, fact, state.service)
+    state.service = fact
+    return Change(set_level=True)
+
+
+def fold_service_deleted(state: Aggregate, fact: events.ServiceDeleted, *, name: str) -> Change:
+    """A Service is gone."""
+    if name != state.name.name:
+        return members.fold_service_deleted(state, fact, name=name)
+    sight.note_end(state, fact.uid, version=fact.resource_version)
+    if state.service is None or state.service.uid != fact.uid:
+        return Change.NOTHING
+    state.service = None
+    return Change(set_level=True)
+
+
+def fold_revision(state: Aggregate, fact: events.RevisionObserved, *, name: str) -> Change:
+    """A ControllerRevision was seen."""
+    known = state.revisions.get(name)
+    if sight.is_late(state, fact, known) or fact == known:
+        return Change.NOTHING
+    sight.note_replaced(state, fact, known)
+    state.revisions[name] = msgspec.structs.replace(fact, data=fact.data.copy())
+    return Change(set_level=True, all_groups=True)  # some group may have waited for it
+
+
+def forget_revision(state: Aggregate, name: str, *, uid: str) -> Change:
+    """A ControllerRevision is gone, or is as good as gone."""
+    known = state.revisions.get(name)
+    if known is None or known.uid != uid:
+        return Change.NOTHING
+    del state.revisions[name]
+    return Change(set_level=True)
