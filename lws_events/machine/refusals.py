@@ -1,6 +1,5 @@
 """What a failed command leads to: a retry by timer, and a Warning where a person has to act (spec 1.7, 4.10)."""
 
-
 from lws_events.commands import (
     ApplyLeaderStatefulSet,
     CreateService,
