@@ -1,6 +1,7 @@
 """What holds for every quantity, template and text (spec 9.1)."""
 
 import json
+from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
@@ -23,6 +24,8 @@ quantities = st.builds(
     st.sampled_from(SUFFIXES) | st.from_regex(r"[eE][+-]?[0-9]{1,2}", fullmatch=True),
 )
 texts = st.text(max_size=8)
+AFTER_ZERO_TIME = datetime.min.replace(second=1)
+"""The zero time is one of its own kind, see ``test_an_optional_zero_time_is_printed_as_null_and_read_as_absent``."""
 
 
 def of_kind(kind: Any, depth: int) -> st.SearchStrategy[Any]:
@@ -34,7 +37,9 @@ def of_kind(kind: Any, depth: int) -> st.SearchStrategy[Any]:
             "int": st.integers(-(2**53), 2**53),
             "intOrString": st.integers(-(2**31), 2**31 - 1) | texts,
             "quantity": quantities,
-            "time": st.datetimes().map(lambda moment: moment.replace(microsecond=0).isoformat() + "Z"),
+            "time": st.datetimes(min_value=AFTER_ZERO_TIME).map(
+                lambda moment: moment.replace(microsecond=0).isoformat() + "Z"
+            ),
             "raw": st.dictionaries(texts, st.integers(0, 9), max_size=2),
         }
         return st.none() | scalars[kind]
@@ -85,6 +90,12 @@ def test_a_number_is_a_quantity(number: float) -> None:
 def test_the_typed_passage_is_idempotent(template: dict[str, Any]) -> None:
     once = typed(template, POD_TEMPLATE)
     assert typed(once, POD_TEMPLATE) == once
+
+
+def test_an_optional_zero_time_is_printed_as_null_and_read_as_absent() -> None:
+    once = typed({"metadata": {"deletionTimestamp": "0001-01-01T00:00:00Z"}}, POD_TEMPLATE)
+    assert once["metadata"]["deletionTimestamp"] is None
+    assert "deletionTimestamp" not in typed(once, POD_TEMPLATE)["metadata"]
 
 
 @given(templates)
