@@ -24,7 +24,7 @@ quantities = st.builds(
     st.sampled_from(SUFFIXES) | st.from_regex(r"[eE][+-]?[0-9]{1,2}", fullmatch=True),
 )
 texts = st.text(max_size=8)
-AFTER_ZERO_TIME = datetime.min.replace(second=1)
+AFTER_ZERO_TIME = datetime.fromisoformat("0001-01-01T00:00:01")
 """The zero time is one of its own kind, see ``test_an_optional_zero_time_is_printed_as_null_and_read_as_absent``."""
 
 
