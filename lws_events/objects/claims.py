@@ -1,12 +1,10 @@
-"""Volume claim templates of the StatefulSets (spec 2.4)."""
+"""Volume claim templates of the StatefulSets: the part of each claim that the reference copies (spec 2.4)."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from lws_events.canonical.quantity import canonical_quantity
-from lws_events.canonical.typed import CLAIM, typed
 from lws_events.objects.metadata import JSON
-from lws_events.objects.templates import applied_metadata, without_empty_lists
 
 
 def effective_claims(templates: Iterable[Mapping[str, Any]] | None, *, namespace: str) -> list[JSON]:
@@ -15,14 +13,6 @@ def effective_claims(templates: Iterable[Mapping[str, Any]] | None, *, namespace
     Raises ``QuantityError`` for an unreadable amount of storage.
     """
     return [_effective(template, namespace) for template in templates or ()]
-
-
-def full_claims(templates: Iterable[Mapping[str, Any]] | None, *, namespace: str) -> list[JSON]:
-    """Whole claims, with labels, selector, data source and all, but the status: for StatefulSets that are new (D11).
-
-    Raises ``TypedPassageError`` for a claim that does not fit the model.
-    """
-    return [_full(template, namespace) for template in templates or ()]
 
 
 def _effective(template: Mapping[str, Any], namespace: str) -> JSON:
@@ -42,11 +32,6 @@ def _effective(template: Mapping[str, Any], namespace: str) -> JSON:
     if amounts:
         spec["resources"] = amounts
     return _claim({"name": metadata.get("name") or "", "namespace": namespace}, spec)
-
-
-def _full(template: Mapping[str, Any], namespace: str) -> JSON:
-    printed: JSON = without_empty_lists(typed(template, CLAIM))
-    return _claim({**applied_metadata(printed["metadata"]), "namespace": namespace}, printed["spec"])
 
 
 def _claim(metadata: JSON, spec: JSON) -> JSON:

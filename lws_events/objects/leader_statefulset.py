@@ -4,7 +4,7 @@ An applied configuration for server-side apply with field manager ``lws``. How m
 planned elsewhere.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from lws_events.names import REPLICAS, REVISION_KEY, SET_NAME, SIZE, SUBDOMAIN_POLICY, WORKER_INDEX
@@ -30,13 +30,10 @@ def leader_statefulset(
     partition: int,
     replicas: int,
     revision_key: str,
-    claims: Sequence[JSON] | None = None,
 ) -> JSON:
     """The configuration to apply for the live set ``lws`` (``metadata`` and ``spec`` as parsed JSON).
 
-    ``claims`` takes the place of the set's effective claim templates where given: the full ones for a StatefulSet
-    that does not exist yet (D11), or those of the live one, which cannot change (D10). Raises ``CanonicalError`` or
-    ``ScalingError`` for a set that the schema and admission would not have let in.
+    Raises ``CanonicalError`` or ``ScalingError`` for a set that the schema and admission would not have let in.
     """
     metadata, spec = lws["metadata"], lws["spec"]
     name, namespace = metadata["name"], metadata["namespace"]
@@ -53,10 +50,9 @@ def leader_statefulset(
         },
         "template": _template(lws, revision_key=revision_key),
     }
-    if claims is None:
-        claims = effective_claims(template.get("volumeClaimTemplates"), namespace=namespace)
+    claims = effective_claims(template.get("volumeClaimTemplates"), namespace=namespace)
     if claims:
-        body["volumeClaimTemplates"] = list(claims)
+        body["volumeClaimTemplates"] = claims
     retention = template.get("persistentVolumeClaimRetentionPolicy")
     if retention is not None:
         body["persistentVolumeClaimRetentionPolicy"] = claim_retention(retention)

@@ -18,7 +18,7 @@ from lws_events.names import (
     SET_NAME,
     SIZE,
 )
-from lws_events.objects.claims import claim_retention, effective_claims, full_claims
+from lws_events.objects.claims import claim_retention, effective_claims
 from lws_events.objects.metadata import (
     JSON,
     LeaderRef,
@@ -50,21 +50,20 @@ class WorkerTemplate(msgspec.Struct, frozen=True, kw_only=True):
     claims: list[JSON]
 
 
-def prepare_worker_template(restored_spec: Mapping[str, Any], *, namespace: str, full: bool = False) -> WorkerTemplate:
-    """Read the spec that ``revisions.restore`` gave. ``full``: whole claims instead of the effective ones (D11).
+def prepare_worker_template(restored_spec: Mapping[str, Any], *, namespace: str) -> WorkerTemplate:
+    """Read the spec that ``revisions.restore`` gave.
 
     Raises ``CanonicalError`` for a template that does not fit the Kubernetes model.
     """
     template = restored_spec["leaderWorkerTemplate"]
     network = restored_spec.get("networkConfig") or {}
     size = template.get("size")
-    claims = full_claims if full else effective_claims
     return WorkerTemplate(
         size=1 if size is None else size,
         unique_subdomains=network.get("subdomainPolicy") == _UNIQUE,
         pod_template=pod_template(template.get("workerTemplate")),
         set_template=template,
-        claims=claims(template.get("volumeClaimTemplates"), namespace=namespace),
+        claims=effective_claims(template.get("volumeClaimTemplates"), namespace=namespace),
     )
 
 

@@ -27,7 +27,7 @@ from lws_events.names import (
     SUBGROUP_POLICY_TYPE,
     SUBGROUP_SIZE,
 )
-from lws_events.objects.claims import effective_claims, full_claims
+from lws_events.objects.claims import effective_claims
 from lws_events.objects.leader_statefulset import leader_statefulset, statefulset_max_unavailable
 from lws_events.objects.metadata import LeaderRef
 from lws_events.objects.worker_statefulset import TopologyUnknownError, prepare_worker_template, worker_statefulset
@@ -265,33 +265,3 @@ def test_only_the_effective_part_of_a_claim_is_copied() -> None:
         },
         {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": "", "namespace": "ns"}, "spec": {}},
     ]
-
-
-def test_a_new_statefulset_can_have_whole_claims() -> None:
-    """D11."""
-    claims = full_claims([CLAIM], namespace="ns")
-    assert claims == [
-        {
-            "apiVersion": "v1",
-            "kind": "PersistentVolumeClaim",
-            "metadata": {"name": "data", "namespace": "ns", "labels": {"a": "b"}},
-            "spec": {
-                "accessModes": ["ReadWriteOnce"],
-                "resources": {"requests": {"storage": "1Gi"}},
-                "volumeName": "pv",
-                "dataSource": {"kind": "VolumeSnapshot", "name": "s"},
-            },
-        }
-    ]
-    lws = a_set(volumeClaimTemplates=[CLAIM])
-    assert built_leader(lws, claims=claims)["spec"]["volumeClaimTemplates"] == claims
-    prepared = prepare_worker_template(lws["spec"], namespace="ns", full=True)
-    built = worker_statefulset(prepared, lws=lws, leader=LEADER)
-    assert built is not None
-    assert built["spec"]["volumeClaimTemplates"] == claims
-
-
-def test_given_claims_take_the_place_of_the_wanted_ones() -> None:
-    """D10: the claims of an existing StatefulSet cannot change, everything else can."""
-    built = built_leader(a_set(volumeClaimTemplates=[CLAIM]), claims=[])
-    assert "volumeClaimTemplates" not in built["spec"]
