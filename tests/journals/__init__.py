@@ -1,0 +1,1 @@
+"""Golden journals: recorded once, folded for ever."""
