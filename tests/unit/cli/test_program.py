@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.cli.main import main
 from tests.unit.cli.recreated_group import recreated_group, write
 
 _HEAVY = (
@@ -85,3 +86,15 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path: Path) -> None:
         complaint = process.stderr.read()
         assert process.wait(timeout=60) == 0
     assert complaint == ""
+
+
+@pytest.mark.parametrize("command", ["generate", "check"])
+def test_outside_a_clone_crd_says_where_it_works(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("adapters.kubernetes.crd.OPENAPI_FILE", tmp_path / "nothing.json")
+    monkeypatch.setattr("sys.argv", ["lws-events", "crd", command])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert "in a clone of the project" in capsys.readouterr().err
