@@ -161,6 +161,8 @@ async def test_an_interrupt_leaves_nothing_running(tmp_path: Path) -> None:
         *(PROGRAM, "demo", "--data-dir", str(tmp_path)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        # A job that was started in the background of a shell hands on that it ignores interrupts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stdout is not None
     assert process.stderr is not None
