@@ -12,7 +12,7 @@ import msgspec
 from lws_events.commands import AnyCommand, RecordEvent
 from lws_events.errors import UnknownShapeError
 
-MACHINE_VERSION: Final = "1"
+MACHINE_VERSION: Final = "2"
 """Raised by any change that makes the machine decide differently on some journal."""
 
 
@@ -23,6 +23,13 @@ class Issued(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """``<epoch>-<sequence of the cause>-<index>``: the same for the same decision, whoever makes it, however often."""
     command: AnyCommand
     announce: RecordEvent | None = None
+    announce_next: tuple[RecordEvent, ...] = ()
+    """Further Events, of other reasons, to be posted after ``announce`` in this order."""
+
+    @property
+    def announcements(self) -> tuple[RecordEvent, ...]:
+        """All Events that go with the command's success."""
+        return (() if self.announce is None else (self.announce,)) + self.announce_next
 
 
 class GroupChanged(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="GroupChanged"):

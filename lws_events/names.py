@@ -37,6 +37,8 @@ SUBGROUP_POLICY_TYPE: Final = f"{PREFIX}subgroup-policy-type"
 SUBDOMAIN_POLICY: Final = f"{PREFIX}subdomainPolicy"
 LEADER_REQUESTS_TPUS: Final = f"{PREFIX}leader-requests-tpus"
 RECREATE_GROUP_AFTER_START: Final = f"{PREFIX}experimental-recreate-group-after-start"
+# Annotations of our own: all opt in, and none of them ever goes into a pod template by our doing.
+OWN_PREFIX: Final = "lws-events.io/"
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 _INT32_MAX: Final = 2**31 - 1

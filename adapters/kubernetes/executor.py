@@ -24,7 +24,7 @@ from adapters.kubernetes.observer import FactWriter
 from adapters.kubernetes.pace import BackOff, Clock
 from adapters.kubernetes.writes import Writes, Written
 from lws_events import commands, events, subjects
-from lws_events.commands import SetTimer, UpdateSetStatus
+from lws_events.commands import RecordEvent, SetTimer, UpdateSetStatus
 from lws_events.decisions import Issued
 from lws_events.subjects import SetName
 
@@ -151,8 +151,9 @@ class Executor:
             await self._report(lane, issued, _failure(lane, issued, error))
             return
         meta = written.meta
-        if issued.announce is not None:
-            await self._announce(lane.set_name, issued, meta.uid if issued.announce.related_name == meta.name else "")
+        for event in issued.announcements:
+            related_uid = meta.uid if event.related_name == meta.name else ""
+            await self._announce(lane.set_name, issued, event, related_uid=related_uid)
         outcome = events.CommandSucceeded(
             command_id=issued.id,
             target=lane.target,
@@ -185,10 +186,8 @@ class Executor:
                 _log.info("a command is tried again", error=str(error), tries=tries, retry_seconds=round(delay, 3))
             await self._clock.sleep(delay)
 
-    async def _announce(self, set_name: SetName, issued: Issued, related_uid: str) -> None:
-        """Post the Event that goes with a success, before its outcome: after a crash in between it is posted again."""
-        event = issued.announce
-        assert event is not None
+    async def _announce(self, set_name: SetName, issued: Issued, event: RecordEvent, *, related_uid: str) -> None:
+        """Post an Event that goes with a success, before its outcome: after a crash in between it is posted again."""
         try:
             await self._persist(lambda _: self._writes.announce(set_name, issued.id, event, related_uid=related_uid))
         except KubernetesError as error:

@@ -1,7 +1,8 @@
 """Every golden journal folds, and gives the decisions that were recorded, in this release and all later ones.
 
 A journal is named for what it protects. A test that fails here is not mended by recording again: a decision that
-changed on purpose needs a new version of the machine (``decisions.MACHINE_VERSION``) and a new journal beside the old.
+changed on purpose needs a new version of the machine (``decisions.MACHINE_VERSION``), a line in ``CHANGED_ON_PURPOSE``
+that says what became better, and a new journal beside the old.
 """
 
 from pathlib import Path
@@ -19,6 +20,9 @@ from tests.journals.recording import FOLDER, STORIES
 
 JOURNALS: Final = sorted(FOLDER.glob("*.jsonl.gz"))
 
+CHANGED_ON_PURPOSE: Final[dict[str, str]] = {}
+"""Journals of earlier machines in which this one decides otherwise: name → what became better."""
+
 
 def test_every_story_has_its_journal() -> None:
     assert {path.name.removesuffix(".jsonl.gz") for path in JOURNALS} == set(STORIES)
@@ -28,7 +32,8 @@ def test_every_story_has_its_journal() -> None:
 def test_the_recorded_decisions_are_made_again(path: Path) -> None:
     with open_for_reading(JournalSource(file=path)) as reader:
         result = verify(reader.events(), reader.decisions(), Fleet())
-    assert result.differences == 0, result.first
+    changed = path.name.removesuffix(".jsonl.gz") in CHANGED_ON_PURPOSE
+    assert (result.differences > 0) == changed, result.first
     assert result.decisions > 0
     if result.machines == (decisions.MACHINE_VERSION,):
         assert result.undecided == 0
