@@ -46,7 +46,7 @@ def test_the_whole_chain_with_elapsed_times() -> None:
     assert chain.elapsed_ms == 1000
     assert [(link.elapsed_ms, link.what) for link in chain.links] == [
         (0, "pod sample-0-1 is gone (container main exited with 137 (OOMKilled)), it was on node node-7"),
-        (0, "decided by version 1: group 0 is recreated as a whole (deleted)"),
+        (0, "decided by version 2: group 0 is recreated as a whole (deleted)"),
         (0, "command e1-4-0: delete leader pod sample-0 (uid l0) and, in foreground, its group"),
         (5, "the API server accepted the deletion"),
         (100, "pod sample-0 is gone"),
