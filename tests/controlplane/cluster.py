@@ -17,13 +17,15 @@ from typing import Final, Literal, Self
 import aiohttp
 import yaml
 
-from tests.controlplane.api import Api, ApiError, Connection, core
+from tests.controlplane.api import NAMESPACES, Api, ApiError, Connection, core
 from tests.controlplane.build import binaries
 from tests.controlplane.certificates import make_authority, write_server_certificate, write_signing_key
 from tests.controlplane.processes import Child
 
 Component = Literal["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler"]
 COMPONENTS: Final[tuple[Component, ...]] = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+BARE: Final[tuple[Component, ...]] = ("etcd", "kube-apiserver")
+"""Storage and validation alone: no object follows from another, and pods need no ServiceAccount."""
 
 # The leader StatefulSet's maxUnavailable is dropped by the API server without this gate (spec 2.2).
 FEATURE_GATES: Final = "MaxUnavailableStatefulSet=true"
@@ -45,6 +47,7 @@ class ControlPlane:
         audit: bool = False,
         node_grace_seconds: int = 20,
         eviction_seconds: int = 5,
+        components: tuple[Component, ...] = COMPONENTS,
         directory: Path | None = None,
     ) -> None:
         """Nothing is started before the context is entered.
@@ -53,6 +56,7 @@ class ControlPlane:
             audit: record every write request in ``audit_log``.
             node_grace_seconds: a node whose lease is not renewed for so long becomes NotReady.
             eviction_seconds: how long pods stay on a NotReady node before they are deleted.
+            components: what runs: all of it, or ``BARE``.
             directory: where everything is kept, and stays; a temporary folder that is removed if absent.
         """
         self._temporary = directory is None
@@ -60,6 +64,9 @@ class ControlPlane:
         self._audit = audit
         self._node_grace_seconds = node_grace_seconds
         self._eviction_seconds = eviction_seconds
+        self._components = components
+        # The account without which pods are refused is made by the controller manager.
+        self._needs_accounts = "kube-controller-manager" in components
         self._children: dict[Component, Child] = {}
         self.kubeconfig = self.directory / "admin.kubeconfig"
         self.audit_log = self.directory / "audit.log"
@@ -96,7 +103,7 @@ class ControlPlane:
         """Start a component that was stopped or killed, on its old address, and wait until the cluster is ready."""
         self._children[component].start()
         await self.wait_until_ready()
-        if component == "kube-apiserver":
+        if component == "kube-apiserver" and "kube-scheduler" in self._children:
             # A scheduler that has missed changes meanwhile may find its cache inconsistent and end itself; in a
             # cluster the kubelet starts it again, here nobody would.
             self._children["kube-scheduler"].kill()
@@ -123,7 +130,7 @@ class ControlPlane:
         return revision
 
     async def wait_until_ready(self) -> None:
-        """Return when the API server is ready and the controller manager has made the default ServiceAccount.
+        """Return when the API server is ready and the controller manager, if any, has made the default ServiceAccount.
 
         Raises:
             TimeoutError: not within 90 s, or a component ended; the message quotes its log.
@@ -140,7 +147,8 @@ class ControlPlane:
     async def _answers(self, api: Api) -> bool:
         try:
             code, _ = await api.send("GET", "/readyz")
-            return code == 200 and await api.find(core("serviceaccounts", "default", "default")) is not None
+            wanted = core("serviceaccounts", "default", "default") if self._needs_accounts else f"{NAMESPACES}/default"
+            return code == 200 and await api.find(wanted) is not None
         except (aiohttp.ClientError, ApiError, TimeoutError):
             return False
 
@@ -176,7 +184,8 @@ class ControlPlane:
             "kube-controller-manager": self._controller_manager(signing_key=signing_key),
             "kube-scheduler": self._scheduler(),
         }
-        for name, arguments in commands.items():
+        for name in self._components:
+            arguments = commands[name]
             self._children[name] = Child([str(programs / name), *arguments], log=self.directory / f"{name}.log")
 
     def _etcd(self, *, peer_port: int) -> list[str]:
@@ -214,6 +223,7 @@ class ControlPlane:
             "--max-mutating-requests-inflight=1000",
             f"--default-not-ready-toleration-seconds={self._eviction_seconds}",
             f"--default-unreachable-toleration-seconds={self._eviction_seconds}",
+            *([] if self._needs_accounts else ["--disable-admission-plugins=ServiceAccount"]),
             *(self._audit_arguments() if self._audit else []),
         ]
 
