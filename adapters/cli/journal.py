@@ -1,4 +1,4 @@
-"""``lws-events journal``: export it to a file, import a file, and what it holds."""
+"""``lws-events journal``: export it to a file, import a file, index one, and what it holds."""
 
 import asyncio
 import contextlib
@@ -59,6 +59,28 @@ def import_(source: JournalSource, path: FromArgument, output: OutputOption = Ou
         raise WrongUsage("a journal is imported into --data-dir or --nats-url, not into --file")
     done = asyncio.run(_import(source, path))
     _report("imported", done, path, output)
+
+
+def index(path: FromArgument, output: OutputOption = Output.TABLE) -> None:
+    """Make the index of an exported journal, so that questions about one set are answered at once.
+
+    The index is one file beside the journal. It is used by every command with --file, ignored when the journal is
+    another one than it was made from, and can be deleted.
+
+    Examples:
+
+      lws-events journal index incident.jsonl.gz
+      lws-events why default/sample --file incident.jsonl.gz
+    """
+    from adapters.cli.printing import console, print_json, remark
+    from adapters.journal.index.writing import build_index
+
+    made = build_index(path, on_progress=lambda count: remark(f"{count:,} records"))
+    size = made.stat().st_size
+    if output is Output.JSON:
+        print_json({"file": str(path), "index": str(made), "size_bytes": size})
+    else:
+        console().print(f"indexed {path}: {made.name}, {size:,} bytes", markup=False)
 
 
 @reads_journal
@@ -143,4 +165,5 @@ def _report(verb: str, done: "Transferred", path: Path, output: Output) -> None:
 
 app.command("export", help=help_text(export))(export)
 app.command("import", help=help_text(import_))(import_)
+app.command("index", help=help_text(index))(index)
 app.command("info", help=help_text(info))(info)

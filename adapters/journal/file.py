@@ -1,31 +1,38 @@
 """An exported journal as a journal: everything that only reads works on a file as on a bus.
 
 The file is checked once from end to end, then read again for each reading, so that it may be larger than the memory.
-A file does not grow: following it ends where it ends.
+With an index beside it neither is needed for the records of one set. A file does not grow: following it ends where it
+ends.
 """
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from adapters.journal.errors import JournalReadOnly
 from adapters.journal.file_format import StreamKind, read_file, read_header
+from adapters.journal.index.directory import set_key
+from adapters.journal.index.reading import Index, open_index
 from adapters.journal.port import BATCH_MESSAGES_MAX, Journal, Latest, Message, Record, StreamInfo
 from adapters.journal.subject_filter import matcher
-from lws_events.subjects import DECISIONS, EVENTS, encode_token
+from lws_events.subjects import DECISIONS, EVENTS, SET, encode_token, observations_filter
 
 
 class FileStream:
     """One stream of a file. Made by ``open_file``."""
 
-    def __init__(self, path: Path, kind: StreamKind, *, root: str, info: StreamInfo) -> None:
+    def __init__(
+        self, path: Path, kind: StreamKind, *, cluster: str, info: StreamInfo, index: Index | None = None
+    ) -> None:
         self.name = info.name
-        self.root = root
+        self.root = f"{EVENTS if kind == 'events' else DECISIONS}.{encode_token(cluster)}"
         self._path = path
         self._kind = kind
+        self._sets_filter = observations_filter(cluster, SET)
         self._info = info
+        self._index = index
 
     async def append(
         self,
@@ -44,6 +51,9 @@ class FileStream:
 
     async def latest(self, subject_filter: str, *, up_to: int | None = None) -> Latest:
         limit = self._info.last_sequence if up_to is None else min(up_to, self._info.last_sequence)
+        is_present = limit == self._info.last_sequence
+        if self._index is not None and is_present and subject_filter == self._sets_filter:
+            return Latest(limit, self._index.latest_sets())
         found: dict[str, Record] = {}
         async for batch in self.read(to_sequence=limit, subject_filter=subject_filter, follow=False):
             found.update((record.subject, record) for record in batch)
@@ -58,10 +68,11 @@ class FileStream:
         follow: bool,  # noqa: ARG002 - a file does not grow
     ) -> AsyncGenerator[Sequence[Record], None]:
         limit = self._info.last_sequence if to_sequence is None else to_sequence
-        matches = matcher(subject_filter or f"{self.root}.>")
+        wanted = subject_filter or f"{self.root}.>"
+        matches = matcher(wanted)
         records = (
             record
-            for record in self._records()
+            for record in self._records(wanted, from_sequence, limit)
             if from_sequence <= record.sequence <= limit and matches(record.subject)
         )
         while batch := list(islice(records, BATCH_MESSAGES_MAX)):
@@ -74,15 +85,41 @@ class FileStream:
     async def info(self) -> StreamInfo:
         return self._info
 
-    def _records(self) -> Iterator[Record]:
+    def _records(self, subject_filter: str, from_sequence: int, to_sequence: int) -> Iterator[Record]:
+        """A superset of what is asked for."""
+        if self._index is not None:
+            key = set_key(subject_filter)
+            if key is not None:
+                return self._index.records(self._kind, key, from_sequence=from_sequence, to_sequence=to_sequence)
         return (found.record for found in read_file(self._path, only=self._kind))
 
     def _refuse(self) -> NoReturn:
         raise JournalReadOnly(f"{self._path} is an exported journal; import it to go on with it")
 
 
+class Survey(NamedTuple):
+    """What a file holds."""
+
+    cluster: str
+    infos: dict[StreamKind, StreamInfo]
+
+
 def open_file(path: Path) -> Journal:
-    """The journal in an exported file. Raises ``JournalDamaged`` with a line number if any of it cannot be read."""
+    """The journal in an exported file, by its index if there is one.
+
+    Raises ``JournalDamaged`` with a line number if any of the file cannot be read; one with an index is not read yet.
+    """
+    index = open_index(path)
+    found = survey(path) if index is None else Survey(index.directory.cluster, index.directory.infos)
+
+    def stream(kind: StreamKind) -> FileStream:
+        return FileStream(path, kind, cluster=found.cluster, info=found.infos[kind], index=index)
+
+    return Journal(found.cluster, stream("events"), stream("decisions"))
+
+
+def survey(path: Path) -> Survey:
+    """Read a whole file to know what it holds. Raises ``JournalDamaged``."""
     header = read_header(path)
     first: dict[StreamKind, Record] = {}
     last: dict[StreamKind, Record] = {}
@@ -94,8 +131,8 @@ def open_file(path: Path) -> Journal:
         counts[kind] += 1
         sizes[kind] += len(record.data)
 
-    def stream(kind: StreamKind, prefix: str) -> FileStream:
-        info = StreamInfo(
+    def info(kind: StreamKind) -> StreamInfo:
+        return StreamInfo(
             name=f"{path}#{kind}",
             first_sequence=first[kind].sequence if kind in first else 0,
             last_sequence=last[kind].sequence if kind in last else 0,
@@ -104,6 +141,5 @@ def open_file(path: Path) -> Journal:
             size_bytes_max=-1,
             created_at_ns=first[kind].at_ns if kind in first else 0,
         )
-        return FileStream(path, kind, root=f"{prefix}.{encode_token(header.cluster)}", info=info)
 
-    return Journal(header.cluster, stream("events", EVENTS), stream("decisions", DECISIONS))
+    return Survey(header.cluster, {"events": info("events"), "decisions": info("decisions")})
