@@ -61,6 +61,28 @@ def command(
             "--leader-elect/--no-leader-elect", text="Act only while holding the Lease.", panel=_CLUSTER, default="on"
         ),
     ] = None,
+    lease_duration_seconds: Annotated[
+        int | None,
+        _option(
+            "--lease-duration-seconds",
+            text="Others take over a Lease unchanged for so long.",
+            panel=_CLUSTER,
+            default="15",
+        ),
+    ] = None,
+    renew_deadline_seconds: Annotated[
+        float | None,
+        _option(
+            "--renew-deadline-seconds",
+            text="A leader without Lease or journal for so long steps down.",
+            panel=_CLUSTER,
+            default="10",
+        ),
+    ] = None,
+    retry_period_seconds: Annotated[
+        float | None,
+        _option("--retry-period-seconds", text="How often the Lease is renewed.", panel=_CLUSTER, default="2"),
+    ] = None,
     data_dir: Annotated[
         Path | None,
         _option(

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import yaml
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from adapters.cli.errors import WrongUsage
 from adapters.cli.options import default_data_dir
-from adapters.kubernetes.election import own_namespace
+from adapters.kubernetes.election import ElectionSettings, own_namespace
 from adapters.webhooks.configuration import SECRET, SERVICE
+from lws_events import gang
 
 if TYPE_CHECKING:
     from adapters.nats.connection import ConnectionSettings
@@ -73,6 +74,12 @@ class Settings(BaseSettings):
     webhook_secret_name: str = SECRET
 
     leader_elect: bool = True
+    lease_duration_seconds: int = Field(default=15, ge=1)
+    """How long others wait after the last renewal that they have seen before they take over."""
+    renew_deadline_seconds: float = Field(default=10.0, gt=0)
+    """A leader that cannot renew the Lease, or cannot reach a shared journal, for so long leads no longer."""
+    retry_period_seconds: float = Field(default=2.0, gt=0)
+    """How often the Lease is renewed."""
     health_port: int = Field(default=8081, ge=0, le=65535)
     """0: off."""
     metrics_port: int = Field(default=8080, ge=0, le=65535)
@@ -80,6 +87,13 @@ class Settings(BaseSettings):
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "console"
+
+    @field_validator("gang_provider")
+    @classmethod
+    def _is_supported(cls, value: str) -> str:
+        if value and value not in gang.PROVIDERS:
+            raise ValueError(f"there is no such gang scheduler; supported values: {', '.join(gang.PROVIDERS)}")
+        return value
 
     @model_validator(mode="after")
     def _agree(self) -> "Settings":
@@ -89,6 +103,11 @@ class Settings(BaseSettings):
             raise ValueError("nats-tls-cert and nats-tls-key belong together: give both or none")
         if self.manage_certificates and self.webhook_cert_dir is not None:
             raise ValueError("managed certificates are not read from webhook-cert-dir: give one of them")
+        if not self.retry_period_seconds < self.renew_deadline_seconds < self.lease_duration_seconds:
+            raise ValueError(
+                "needed: retry-period-seconds < renew-deadline-seconds < lease-duration-seconds; "
+                "otherwise two could lead at once"
+            )
         return self
 
     @property
@@ -102,6 +121,14 @@ class Settings(BaseSettings):
     def keeps_journal(self) -> bool:
         """Whether a journal is written: admission alone has none, unless it is given a server."""
         return not self.only_webhooks or self.nats_url is not None
+
+    def election(self) -> ElectionSettings:
+        """Durations of leader election."""
+        return ElectionSettings(
+            lease_seconds=self.lease_duration_seconds,
+            renew_deadline_seconds=self.renew_deadline_seconds,
+            retry_seconds=self.retry_period_seconds,
+        )
 
     def nats_connection(self) -> "ConnectionSettings | None":
         """How to reach the server of ``nats_url``; None for the embedded one."""

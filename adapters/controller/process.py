@@ -192,7 +192,12 @@ class _Process:
             self._health.add_readiness("leader", lambda: leader.problem)
             await leader.run()
             return
-        election = Election(client, clock=SystemClock(), namespace=self._settings.namespace, settings=self._election)
+        election = Election(
+            client,
+            clock=SystemClock(),
+            namespace=self._settings.namespace,
+            settings=self._election or self._settings.election(),
+        )
         self._metrics.leads(LEASE_NAME, leads=False)
         await election.acquire()
         self._metrics.leads(LEASE_NAME, leads=True)

@@ -85,6 +85,8 @@ def test_errors_name_the_flag_or_the_variable(monkeypatch: pytest.MonkeyPatch) -
         {"nats_tls_cert": Path("c.pem")},
         {"data_dir": Path("d"), "nats_url": "nats://n"},
         {"manage_certificates": True, "webhook_cert_dir": Path("c")},
+        {"lease_duration_seconds": 10},
+        {"retry_period_seconds": 10},
     ],
 )
 def test_contradictions(flags: dict[str, Any]) -> None:
