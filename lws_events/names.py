@@ -4,6 +4,7 @@ These strings are the public interface shared with the reference controller (spe
 changing one restarts pods or orphans objects.
 """
 
+import functools
 import hashlib
 from typing import Final, NamedTuple
 
@@ -52,6 +53,11 @@ class PodOrdinal(NamedTuple):
     ordinal: int
 
 
+_SPLIT_MAX: Final = 16_384
+"""How many names stay split: the pods of a set are told of again and again."""
+
+
+@functools.lru_cache(maxsize=_SPLIT_MAX)
 def pod_ordinal(pod_name: str) -> PodOrdinal:
     """Split ``<parent>-<ordinal>`` greedily (spec 3.1). Digits beyond int32 keep the parent, with ordinal -1."""
     parent, _, digits = pod_name.rpartition("-")
