@@ -157,6 +157,25 @@ def command(
             default="lws-webhook-server-cert",
         ),
     ] = None,
+    gang_provider: Annotated[
+        str | None,
+        _option(
+            "--gang-provider",
+            "--gang-scheduler-provider",
+            text="Have the pods of a group placed together by this scheduler: volcano.",
+            panel=_CLUSTER,
+            default="none",
+        ),
+    ] = None,
+    gang_match_scheduler_name: Annotated[
+        bool | None,
+        _option(
+            "--gang-match-scheduler-name/--no-gang-match-scheduler-name",
+            text="Only pods whose schedulerName is that scheduler.",
+            panel=_CLUSTER,
+            default="off",
+        ),
+    ] = None,
     health_port: Annotated[
         int | None, _option("--health-port", text="/healthz and /readyz; 0: off.", panel=_PROCESS, default="8081")
     ] = None,

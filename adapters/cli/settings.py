@@ -73,6 +73,11 @@ class Settings(BaseSettings):
     webhook_service_name: str = SERVICE
     webhook_secret_name: str = SECRET
 
+    gang_provider: str = ""
+    """Scheduler that places the pods of a group all at once or not at all: ``volcano``, or empty for none (spec 4.9)."""
+    gang_match_scheduler_name: bool = False
+    """Only pods that name that scheduler in ``schedulerName`` take part; else all pods of sets (spec D53)."""
+
     leader_elect: bool = True
     lease_duration_seconds: int = Field(default=15, ge=1)
     """How long others wait after the last renewal that they have seen before they take over."""
