@@ -40,6 +40,14 @@ LEADER_REQUESTS_TPUS: Final = f"{PREFIX}leader-requests-tpus"
 RECREATE_GROUP_AFTER_START: Final = f"{PREFIX}experimental-recreate-group-after-start"
 # Annotations of our own: all opt in, and none of them ever goes into a pod template by our doing.
 OWN_PREFIX: Final = "lws-events.io/"
+RESTART_BACKOFF: Final = f"{OWN_PREFIX}restart-backoff"
+RESTART_BACKOFF_MAX: Final = f"{OWN_PREFIX}restart-backoff-max"
+RESTART_STABLE_AFTER: Final = f"{OWN_PREFIX}restart-stable-after"
+RESTART_LIMIT: Final = f"{OWN_PREFIX}restart-limit"
+IGNORE_FAILURE: Final = f"{OWN_PREFIX}ignore-failure"
+"""On a pod, so in a template: its failures do not end the group."""
+KEPT_FOR_DEBUGGING: Final = f"{OWN_PREFIX}kept-for-debugging"
+"""Annotation and label that the controller writes on the leader pod of a group that is kept."""
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 _INT32_MAX: Final = 2**31 - 1
