@@ -18,9 +18,11 @@ async def _decided_when_ready(case: Case, groups: int) -> None:
     The leaders' creation, seen before that on the same watch, has therefore led to nothing: a proof that no waiting
     gives.
     """
-    created = [one for one in await commands(case) if isinstance(one.command, CreateWorkerStatefulSet)]
-    assert {one.command.name for one in created} == {f"test-sample-{i}" for i in range(groups)}
-    for _, fact in created:
+    created = {
+        command.name: fact for command, fact in await commands(case) if isinstance(command, CreateWorkerStatefulSet)
+    }
+    assert set(created) == {f"test-sample-{i}" for i in range(groups)}
+    for fact in created.values():
         assert isinstance(fact, PodObserved)
         assert fact.ready
 
