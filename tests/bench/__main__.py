@@ -11,23 +11,24 @@ import signal
 import sys
 import tempfile
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 from rich.console import Console
 
 from adapters.observability.logs import configure_tool_logs
-from tests.bench import cluster_run, floor, journal_run, machine, recorded
+from tests.bench import cluster_run, cost_per_event, floor, journal_run, machine, recorded
 from tests.bench.controllers import OUR_COMMAND, OUR_USER_AGENT, OURS, Controller, ControllerEnded
-from tests.bench.figures import ClusterRun, JournalFigures, Report
+from tests.bench.figures import ClusterRun, CostPerEvent, JournalFigures, Report
 from tests.bench.printing import print_report
 from tests.controlplane.build import BuildError, binaries
 
 _DESCRIPTION: Final = """\
-Measure the controller on a real control plane (etcd, kube-apiserver, kube-controller-manager, kube-scheduler), and its
-journal. For each number of groups: a fresh control plane; a LeaderWorkerSet is created; when it is Available and the
-controller silent, one worker of each group is force-deleted at once; then the same StatefulSets are posted to another
-fresh control plane, without controller and webhooks: the floor. The journal of the largest run is measured last.
+Measure the controller on a real control plane (etcd, kube-apiserver, kube-controller-manager, kube-scheduler), its
+state machine and its journal. For each set: a fresh control plane; a LeaderWorkerSet is created, then its template is
+changed (a rolling update), then one worker of each group is force-deleted at once, each time until all is Available
+again and the controller silent; then the same StatefulSets are posted to another fresh control plane, without
+controller and webhooks: the floor. The machine alone and the journal of the last run are measured at the end.
 Absolute figures depend on the machine: compare within one report.
 """
 _EPILOG: Final = """\
@@ -42,11 +43,21 @@ another controller, side by side:
 
 examples:
   make bench
-  make bench BENCH_ARGS='--groups 100 --json /tmp/bench.json'
+  make bench BENCH_ARGS='--sets 100x8 --json /tmp/bench.json'
   make bench BENCH_ARGS=--journal-only
-  python -m tests.bench --groups 100 --against 'manager --kubeconfig {kubeconfig} --config lws.yaml'
+  python -m tests.bench --sets 100x8 --against 'manager --kubeconfig {kubeconfig} --config lws.yaml'
 """
 _INTERRUPTED: Final = 130
+
+
+class _Set(NamedTuple):
+    """What a run creates."""
+
+    groups: int
+    size: int
+
+    def __str__(self) -> str:
+        return f"{self.groups} groups of {self.size}"
 
 
 class _Results:
@@ -54,6 +65,7 @@ class _Results:
 
     def __init__(self) -> None:
         self.runs: list[ClusterRun] = []
+        self.costs: list[CostPerEvent] = []
         self.journal: JournalFigures | None = None
 
 
@@ -71,8 +83,8 @@ def main() -> int:
         code = 1
     except KeyboardInterrupt:
         code = _INTERRUPTED
-    report = Report(machine=described, runs=results.runs, journal=results.journal)
-    if report.runs or report.journal is not None:
+    report = Report(machine=described, runs=results.runs, journal=results.journal, cost_per_event=results.costs)
+    if report.runs or report.cost_per_event:
         print_report(report, Console(width=None if sys.stdout.isatty() else 160, highlight=False))
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
         print(f"written to {options.json}")
@@ -82,33 +94,37 @@ def main() -> int:
 def _measure(options: argparse.Namespace, results: _Results) -> None:
     with tempfile.TemporaryDirectory(prefix="lws-bench-") as directory:
         journal_file = Path(directory) / "journal.jsonl"
-        groups_max = max(options.groups)
+        last = options.sets[-1]
         if options.journal_only:
-            _progress(f"playing the life of {groups_max} groups of {options.size}")
-            recorded.play(journal_file, groups=groups_max, size=options.size)
-            source = f"played: {groups_max} groups of {options.size}"
+            _progress(f"playing the life of {last}")
+            recorded.play(journal_file, groups=last.groups, size=last.size)
+            source = f"played: {last}"
         else:
             binaries()
-            for groups in sorted(options.groups):  # the last journal, which is kept, is the longest
-                asyncio.run(_cluster(options, results, groups=groups, journal_file=journal_file))
-            source = f"recorded in the run of {groups_max} groups of {options.size}"
+            for each in options.sets:  # the last journal is kept
+                asyncio.run(_cluster(options, results, each, journal_file=journal_file))
+            source = f"recorded in the run of {last}"
+        _progress("measuring the machine")
+        results.costs = cost_per_event.measure()
         _progress("measuring the journal")
         results.journal = journal_run.measure(journal_file, source=source)
 
 
-async def _cluster(options: argparse.Namespace, results: _Results, *, groups: int, journal_file: Path) -> None:
-    """Every controller with this number of groups, and the floor that both are compared with."""
+async def _cluster(options: argparse.Namespace, results: _Results, wanted: _Set, *, journal_file: Path) -> None:
+    """Every controller with this set, and the floor that all are compared with."""
     controllers = [Controller(OURS, OUR_COMMAND, OUR_USER_AGENT)]
     if options.against:
         controllers.append(Controller(options.against_name, options.against, options.against_user_agent))
     measured = []
     for controller in controllers:
-        _progress(f"{controller.name}: {groups} groups of {options.size}")
+        _progress(f"{controller.name}: {wanted}")
         kept = journal_file if controller.name == OURS else None
-        measured.append(await cluster_run.measure(controller, groups=groups, size=options.size, journal_file=kept))
-        results.runs.append(measured[-1].run)
-    _progress(f"floor: {groups} groups of {options.size}")
-    seconds = await floor.measure(measured[0].statefulsets, timeout_seconds=cluster_run.seconds_max(groups))
+        found = await cluster_run.measure(controller, groups=wanted.groups, size=wanted.size, journal_file=kept)
+        measured.append(found)
+        results.runs.append(found.run)
+    _progress(f"floor: {wanted}")
+    seconds_max = cluster_run.seconds_max(wanted.groups)
+    seconds = await floor.measure(measured[0].statefulsets, timeout_seconds=seconds_max)
     results.runs[-len(measured) :] = [each.with_floor(seconds) for each in measured]
 
 
@@ -120,9 +136,12 @@ def _parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--groups", type=_numbers, default=[10, 100, 300], help="numbers of groups, by commas (default: 10,100,300)"
+        "--sets",
+        type=_sets,
+        default=_sets("10x8,1000x2,300x8,100x8"),
+        metavar="GROUPSxSIZE,…",
+        help="the sets, one after the other (default: 10x8,1000x2,300x8,100x8)",
     )
-    parser.add_argument("--size", type=_size, default=8, help="pods in a group, 2 or more (default: 8)")
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where to write (default: bench.json)")
     parser.add_argument(
         "--journal-only", action="store_true", help="no control plane: only the journal, played instead of recorded"
@@ -135,18 +154,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _numbers(text: str) -> list[int]:
-    numbers = [int(number) for number in text.split(",")]
-    if min(numbers) < 1:
+def _sets(text: str) -> list[_Set]:
+    return [_one_set(part) for part in text.split(",")]
+
+
+def _one_set(text: str) -> _Set:
+    groups, by, size = text.partition("x")
+    if not (by and groups.isdecimal() and size.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no set such as 100x8 (100 groups of 8 pods)")
+    if int(groups) < 1:
         raise argparse.ArgumentTypeError("a set has at least one group")
-    return numbers
-
-
-def _size(text: str) -> int:
-    size = int(text)
-    if size < 2:
+    if int(size) < 2:
         raise argparse.ArgumentTypeError("a group of one has no worker to fail")
-    return size
+    return _Set(int(groups), int(size))
 
 
 def _progress(text: str) -> None:

@@ -1,4 +1,4 @@
-"""One measurement of one controller: create a set, let it settle, break every group at once, let it settle."""
+"""One measurement of one controller: a set is created, updated, and broken in every group at once, each to its end."""
 
 import time
 from pathlib import Path
@@ -10,7 +10,7 @@ from adapters.journal.transfer import export_journal
 from adapters.nats.connection import connect
 from adapters.nats.embedded import server_for_reading
 from adapters.nats.journal import open_journal_for_reading
-from tests.bench import controllers, mass_failure, workload
+from tests.bench import controllers, mass_failure, rolling_update, workload
 from tests.bench.controllers import Controller
 from tests.bench.figures import ClusterRun, Creation
 from tests.bench.observed import Observed
@@ -60,11 +60,19 @@ async def measure(controller: Controller, *, groups: int, size: int, journal_fil
             observed = Observed(plane, controller, running)
             creation = await _create(observed, groups=groups, size=size)
             statefulsets = await workload.posted_statefulsets(plane.api, plane.namespace)
+            update = await rolling_update.measure(observed, groups=groups, timeout_seconds=seconds_max(groups))
             figures, answers = await mass_failure.measure(observed, groups=groups)
         if journal_file is not None:
             await _export(running.data_dir, journal_file)
             figures = msgspec.structs.replace(figures, seen_to_sent=mass_failure.seen_to_sent(answers, journal_file))
-    run = ClusterRun(controller=controller.name, groups=groups, size=size, creation=creation, mass_failure=figures)
+    run = ClusterRun(
+        controller=controller.name,
+        groups=groups,
+        size=size,
+        creation=creation,
+        rolling_update=update,
+        mass_failure=figures,
+    )
     return Measured(run, statefulsets)
 
 

@@ -76,6 +76,18 @@ class MassFailure(msgspec.Struct, frozen=True, kw_only=True):
     nats: ProcessCost | None = None
 
 
+class RollingUpdate(msgspec.Struct, frozen=True, kw_only=True):
+    """A new template for every group, from the change of the set until all is updated and Available."""
+
+    updated_seconds: float
+    pods_kept: int
+    """Pods that are the same as before: none, if the rollout was one."""
+    api_writes: int
+    api_writes_by_kind: dict[str, int]
+    controller: ProcessCost
+    nats: ProcessCost | None = None
+
+
 class ClusterRun(msgspec.Struct, frozen=True, kw_only=True):
     """One controller with one number of groups on a fresh control plane."""
 
@@ -83,7 +95,18 @@ class ClusterRun(msgspec.Struct, frozen=True, kw_only=True):
     groups: int
     size: int
     creation: Creation
+    rolling_update: RollingUpdate
     mass_failure: MassFailure
+
+
+class CostPerEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """CPU microseconds that the machine takes for one event of a set of so many groups."""
+
+    groups: int
+    created_us: float
+    """While the set comes up."""
+    recreated_us: float
+    """While a few groups of the complete set are recreated."""
 
 
 class JournalFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +139,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     machine: Machine
     runs: list[ClusterRun]
     journal: JournalFigures | None
+    cost_per_event: list[CostPerEvent] = []
 
 
 def percentile(values: Sequence[float], fraction: float) -> float:

@@ -6,16 +6,19 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.figures import ClusterRun, JournalFigures, Latency, Machine, ProcessCost, Report
+from tests.bench import workload
+from tests.bench.figures import ClusterRun, CostPerEvent, JournalFigures, Latency, Machine, ProcessCost, Report
 
 _NOTHING = "–"
 
 
 def print_report(report: Report, console: Console) -> None:
-    """One table: cluster runs side by side, then the journal."""
+    """One table for each: cluster runs side by side, the machine, the journal."""
     console.print(_machine(report.machine))
     if report.runs:
         console.print(_cluster(report.runs))
+    if report.cost_per_event:
+        console.print(_cost_per_event(report.cost_per_event))
     if report.journal is not None:
         console.print(_journal(report.journal))
 
@@ -36,7 +39,11 @@ def _cluster(runs: Sequence[ClusterRun]) -> Table:
     table.add_column("")
     for run in runs:
         table.add_column(f"{run.controller}\n{run.groups} groups of {run.size}", justify="right")
-    for title, rows in (("Create", _CREATION), ("One worker of each group force-deleted", _FAILURE)):
+    for title, rows in (
+        ("Create", _CREATION),
+        (f"Rolling update, {workload.MAX_UNAVAILABLE} of the groups at a time", _UPDATE),
+        ("One worker of each group force-deleted", _FAILURE),
+    ):
         table.add_row(f"[bold]{title}[/bold]")
         for label, show in rows:
             table.add_row(label, *(show(run) for run in runs))
@@ -56,6 +63,14 @@ _CREATION: tuple[Row, ...] = (
     ("its NATS server: CPU seconds", lambda run: _cpu(run.creation.nats)),
     ("  peak memory, MiB", lambda run: _memory(run.creation.nats)),
 )
+_UPDATE: tuple[Row, ...] = (
+    ("seconds until all are updated and Available", lambda run: _number(run.rolling_update.updated_seconds, 2)),
+    ("pods that are the same as before", lambda run: str(run.rolling_update.pods_kept)),
+    ("API writes", lambda run: str(run.rolling_update.api_writes)),
+    ("controller: CPU seconds", lambda run: _cpu(run.rolling_update.controller)),
+    ("  peak memory, MiB", lambda run: _memory(run.rolling_update.controller)),
+    ("its NATS server: CPU seconds", lambda run: _cpu(run.rolling_update.nats)),
+)
 _FAILURE: tuple[Row, ...] = (
     ("groups recreated", lambda run: f"{run.mass_failure.groups_recreated} of {run.groups}"),
     ("leader deletions", lambda run: str(run.mass_failure.leader_deletions)),
@@ -67,6 +82,16 @@ _FAILURE: tuple[Row, ...] = (
     ("  peak memory, MiB", lambda run: _memory(run.mass_failure.controller)),
     ("its NATS server: CPU seconds", lambda run: _cpu(run.mass_failure.nats)),
 )
+
+
+def _cost_per_event(costs: Sequence[CostPerEvent]) -> Table:
+    table = Table(title="The machine alone, CPU microseconds per event in a set of", title_justify="left")
+    table.add_column("groups")
+    for cost in costs:
+        table.add_column(f"{cost.groups:,}", justify="right")
+    table.add_row("while it comes up", *(f"{cost.created_us:.1f}" for cost in costs))
+    table.add_row("while a few groups are recreated", *(f"{cost.recreated_us:.1f}" for cost in costs))
+    return table
 
 
 def _journal(figures: JournalFigures) -> Table:

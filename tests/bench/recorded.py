@@ -37,7 +37,7 @@ def play(path: Path, *, groups: int, size: int) -> None:
     scenario.run()
     for failure in range(1, FAILURES + 1):
         for group in range(groups):
-            _recreate(scenario, group, size=size, before=_incarnation(failure - 1), after=_incarnation(failure))
+            recreate(scenario, group, size=size, before=_incarnation(failure - 1), after=_incarnation(failure))
     with JournalFileWriter(path, cluster=_CLUSTER, epoch=_EPOCH) as writer:
         for sequence, subject, envelope in scenario.recorded:
             message_id = f"e{sequence}"
@@ -54,7 +54,7 @@ def _incarnation(failure: int) -> str:
     return f".{failure}" if failure else ""
 
 
-def _recreate(scenario: Scenario, index: int, *, size: int, before: str, after: str) -> None:
+def recreate(scenario: Scenario, index: int, *, size: int, before: str, after: str) -> None:
     """A worker goes, the leader is deleted for it, everything of the group goes, and the group comes up again."""
     group = f"sample-{index}"
     worker_set = scenario.group(index).worker_set

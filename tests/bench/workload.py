@@ -15,9 +15,17 @@ _WORKER_INDEX: Final = "leaderworkerset.sigs.k8s.io/worker-index"
 _SERVER_FIELDS: Final = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields", "namespace")
 
 
+MAX_UNAVAILABLE: Final = "25%"
+"""Of the groups, during a rolling update."""
+
+
+def template(*, image: str = "example.test/main:1") -> Json:
+    """The pods of all groups."""
+    return {"spec": {"containers": [{"name": "main", "image": image}]}}
+
+
 def manifest(namespace: str, *, groups: int, size: int, name: str = NAME) -> Json:
     """A set of one template whose groups are recreated when a pod of theirs goes."""
-    template = {"spec": {"containers": [{"name": "main", "image": "example.test/main:1"}]}}
     return {
         "apiVersion": "leaderworkerset.x-k8s.io/v1",
         "kind": "LeaderWorkerSet",
@@ -27,7 +35,11 @@ def manifest(namespace: str, *, groups: int, size: int, name: str = NAME) -> Jso
             "leaderWorkerTemplate": {
                 "size": size,
                 "restartPolicy": "RecreateGroupOnPodRestart",
-                "workerTemplate": template,
+                "workerTemplate": template(),
+            },
+            "rolloutStrategy": {
+                "type": "RollingUpdate",
+                "rollingUpdateConfiguration": {"maxUnavailable": MAX_UNAVAILABLE},
             },
         },
     }
@@ -57,6 +69,23 @@ async def wait_until_available(api: Api, namespace: str, *, groups: int, timeout
         what=f"{groups} groups to be Available",
         timeout_seconds=timeout_seconds,
         interval_seconds=0.05,
+    )
+
+
+async def wait_until_updated(api: Api, namespace: str, *, groups: int, generation: int, timeout_seconds: float) -> None:
+    """Wait until every group is of the template of this generation and ready. Raises ``TimeoutError``."""
+
+    async def updated() -> bool:
+        status = (await api.get(leaderworkersets(namespace, NAME))).get("status", {})
+        conditions = {c["type"]: c["status"] for c in status.get("conditions") or []}
+        return bool(
+            status.get("observedGeneration", 0) >= generation
+            and status.get("updatedReplicas") == status.get("readyReplicas") == groups
+            and conditions.get("Available") == "True"
+        )
+
+    await eventually(
+        updated, what=f"{groups} groups to be updated", timeout_seconds=timeout_seconds, interval_seconds=0.05
     )
 
 
