@@ -86,6 +86,8 @@ class ObjectLeftAlone(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=T
     kind: str
     name: str
     because: str
+    uid: str = ""
+    """Of the object, where it has been seen; empty where a refused command told of it."""
 
 
 LifecycleFact = (

@@ -14,7 +14,7 @@ from lws_events.decisions import (
     ObjectLeftAlone,
     RevisionChosen,
 )
-from lws_events.machine import counting, members
+from lws_events.machine import counting, members, strangers
 from lws_events.machine.retry import target_of_timer
 from lws_events.machine.state import Aggregate, Retry
 
@@ -64,7 +64,9 @@ def _apply_fact(state: Aggregate, fact: LifecycleFact) -> None:
             group = state.groups.get(fact.group)
             if group is not None:
                 group.unjudged.pop(fact.pod_uid, None)
-        case ConditionChanged() | ObjectLeftAlone():
+        case ObjectLeftAlone():
+            strangers.told(state, fact)
+        case ConditionChanged():
             pass
         case _:
             assert_never(fact)

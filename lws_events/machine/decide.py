@@ -15,6 +15,7 @@ from lws_events.machine.restart import decide_restart
 from lws_events.machine.services import decide_group_service, decide_shared_service
 from lws_events.machine.state import Aggregate, Group
 from lws_events.machine.status import decide_status, is_done
+from lws_events.machine.strangers import decide_strangers
 from lws_events.machine.versions import decide_revision, decide_truncation
 from lws_events.machine.workers import decide_workers, warn_about_nesting
 
@@ -27,6 +28,8 @@ def decide(
         return None
     fired = fact.timer if isinstance(fact, events.TimerFired) else ""
     draft = Draft(state, epoch=epoch, cause=cause, at_ms=at_ms, fired=fired)
+    if state.set_ is not None:
+        decide_strangers(draft)
     if state.is_active:
         if isinstance(fact, events.CommandFailed) and change.closed is not None:
             decide_refusal(draft, change.closed, fact)

@@ -10,8 +10,8 @@ from typing import Any, assert_never
 
 import msgspec
 
-from lws_events import commands, events
-from lws_events.machine import counting, failures, members, outcomes, set_objects, sight
+from lws_events import commands, events, names
+from lws_events.machine import counting, failures, members, outcomes, set_objects, sight, strangers
 from lws_events.machine.change import Change
 from lws_events.machine.spec import SetSpec, read_spec
 from lws_events.machine.state import Aggregate, precedes
@@ -87,9 +87,13 @@ def _read(state: Aggregate, fact: events.SetObserved) -> None:
         state.spec = read_spec(raw, fact.annotations)
         state.spec_json = msgspec.json.decode(raw)
         state.wanted_data = revision_data(state.spec_json).decode()
-    except (msgspec.DecodeError, ValueError, TypeError, RecursionError):
+    except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
         # A schema that was bypassed: nothing can be done with it, and what exists is left as it is.
         state.spec = None
+        because = f"its spec cannot be read: {error}"
+        strangers.note(state, kind=names.KIND, name=state.name.name, uid=fact.uid, because=because)
+    else:
+        strangers.forget(state, fact.uid)
 
 
 def _digest(fact: events.SetObserved) -> str:
@@ -113,6 +117,7 @@ def _forget_set(state: Aggregate) -> None:
     state.applied = None
     state.set_digest = state.target_key = state.chosen_for = state.status_version = ""
     state.status = {}
+    state.revision_names_taken = []
     state.retries = {}
     state.warned = {}
 

@@ -15,9 +15,10 @@ from lws_events.events import (
     StatefulSetDeleted,
     StatefulSetObserved,
 )
-from lws_events.machine import counting, failures, sight
+from lws_events.machine import counting, failures, sight, strangers
 from lws_events.machine.change import Change
 from lws_events.machine.state import ABSENT, Aggregate, Group, PodState
+from lws_events.machine.strangers import because_of_owner
 
 _LEADER_INDEX: Final = "0"
 
@@ -49,7 +50,7 @@ def fold_pod(state: Aggregate, view: PodObserved, *, name: str) -> Change:
     """A pod was seen."""
     of_group = group_name(state, view, name)
     if not of_group:
-        return Change.NOTHING
+        return _stranger(state, view, name)
     group = state.groups.get(of_group)
     known = _pod(group, name) if group is not None else None
     if sight.is_late(state, view, known.view if known is not None else None):
@@ -71,6 +72,20 @@ def fold_pod(state: Aggregate, view: PodObserved, *, name: str) -> Change:
     return _touched(state, group)
 
 
+def _stranger(state: Aggregate, view: PodObserved, name: str) -> Change:
+    """A pod whose labels name this set, and which is none of its pods (spec D7)."""
+    if sight.is_late(state, view, None):
+        return Change.NOTHING
+    because = "its name is not that of a pod of this set" if view.owner is None else because_of_owner(view.owner)
+    noted = strangers.note(state, kind="Pod", name=name, uid=view.uid, because=because)
+    group = state.groups.get(name) or state.groups.get(names.pod_ordinal(name).parent)
+    known = _pod(group, name) if group is not None else None
+    if group is None or known is None or known.view.uid != view.uid:
+        return noted
+    _remove_pod(state, group, name, known)  # somebody else took it over: that is no failure of the group
+    return _touched(state, group)
+
+
 def fold_pod_deleted(state: Aggregate, fact: PodDeleted, *, name: str) -> Change:
     """A pod is gone. Which one is told by its uid: a late deletion never hits the successor."""
     sight.note_end(state, fact.uid, version=fact.resource_version)
@@ -84,9 +99,10 @@ def fold_pod_deleted(state: Aggregate, fact: PodDeleted, *, name: str) -> Change
 
 
 def fold_worker_set(state: Aggregate, view: StatefulSetObserved, *, name: str) -> Change:
-    """The worker StatefulSet of a group was seen. One that no pod owns is not a worker StatefulSet (spec D43)."""
-    if view.owner is None or view.owner.kind != "Pod" or names.pod_ordinal(name).parent != state.name.name:
-        return Change.NOTHING
+    """The worker StatefulSet of a group was seen. One that its leader does not own is none (spec D33, D34, D43)."""
+    owner = view.owner
+    if owner is None or (owner.kind, owner.name) != ("Pod", name) or names.pod_ordinal(name).parent != state.name.name:
+        return _foreign_stateful_set(state, view, name)
     group = state.groups.get(name)
     known = group.worker_set if group is not None else None
     if sight.is_late(state, view, known) or view == known:
@@ -94,10 +110,22 @@ def fold_worker_set(state: Aggregate, view: StatefulSetObserved, *, name: str) -
     group = _group(state, name)
     sight.note_replaced(state, view, known)
     group.worker_set = view
-    group.worker_set_leaders[view.uid] = view.owner.uid
+    group.worker_set_leaders[view.uid] = owner.uid
     for uid in list(group.worker_set_leaders)[:-INCARNATIONS_MAX]:
         del group.worker_set_leaders[uid]
     failures.drop_of_earlier_leaders(group)
+    return _touched(state, group)
+
+
+def _foreign_stateful_set(state: Aggregate, view: StatefulSetObserved, name: str) -> Change:
+    if sight.is_late(state, view, None):
+        return Change.NOTHING
+    because = "no pod controls it" if view.owner is None else because_of_owner(view.owner)
+    noted = strangers.note(state, kind="StatefulSet", name=name, uid=view.uid, because=because)
+    group = state.groups.get(name)
+    if group is None or group.worker_set is None or group.worker_set.uid != view.uid:
+        return noted
+    group.worker_set = None
     return _touched(state, group)
 
 

@@ -27,6 +27,8 @@ def fold_outcome(state: Aggregate, fact: events.Outcome, *, at_ms: int) -> Chang
     elif is_gone(issued.command, fact):
         state.retries.pop(fact.target, None)
         _fold_end(state, issued.command)
+    elif isinstance(issued.command, commands.CreateControllerRevision) and fact.reason == "AlreadyExists":
+        set_objects.note_taken_name(state, issued.command.name)
     return Change(set_level=True, groups=_groups_of(state, fact.target), closed=issued)
 
 

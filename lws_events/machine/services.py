@@ -57,7 +57,7 @@ def _look_at(draft: Draft, existing: ServiceObserved, *, name: str, owner_uid: s
         return  # our own creation has met it: judged with its outcome, which would forget a warning given now
     if existing.headless and existing.selector == selector:
         return  # as good as ours
-    if owner is not None and owner.kind in ("Pod", names.KIND):
+    if owner is not None and owner.kind in ("Pod", names.KIND) and owner.name == name:
         return  # an earlier owner's, about to be collected (D32, D37)
     warning = failure_warning(draft.state, name, f"service {name} exists and is not managed by this LeaderWorkerSet")
     if draft.warn(warning):

@@ -3,12 +3,18 @@
 An object whose name is not the set's belongs to a group, and goes to ``members``. What follows is decided elsewhere.
 """
 
+from typing import Final
+
 import msgspec
 
-from lws_events import events
-from lws_events.machine import members, sight
+from lws_events import events, names
+from lws_events.machine import members, sight, strangers
 from lws_events.machine.change import Change
 from lws_events.machine.state import Aggregate
+from lws_events.machine.strangers import because_of_owner
+
+TAKEN_NAMES_MAX: Final = 32
+"""After so many, names are no longer passed over at once: the last one is tried again, with a growing delay."""
 
 
 def fold_stateful_set(state: Aggregate, fact: events.StatefulSetObserved, *, name: str) -> Change:
@@ -63,7 +69,17 @@ def fold_revision(state: Aggregate, fact: events.RevisionObserved, *, name: str)
         return Change.NOTHING
     sight.note_replaced(state, fact, known)
     state.revisions[name] = msgspec.structs.replace(fact, data=fact.data.copy())
+    owner = fact.owner
+    if owner is not None and (owner.kind, owner.name) != (names.KIND, state.name.name):
+        # Its name stays taken; those of an earlier set of this name go away by themselves (spec D37).
+        strangers.note(state, kind="ControllerRevision", name=name, uid=fact.uid, because=because_of_owner(owner))
     return Change(set_level=True, all_groups=True)  # some group may have waited for it
+
+
+def note_taken_name(state: Aggregate, name: str) -> None:
+    """Somebody else's ControllerRevision has the name: the next one takes another (spec D37)."""
+    if len(state.revision_names_taken) < TAKEN_NAMES_MAX:
+        state.revision_names_taken.append(name)
 
 
 def forget_revision(state: Aggregate, name: str, *, uid: str) -> Change:

@@ -38,6 +38,8 @@ def is_late(state: Aggregate, view: events.View, known: events.View | None) -> b
 
 def note_end(state: Aggregate, uid: str, *, version: str) -> None:
     """An object is gone; ``version`` is higher than any that it ever had."""
+    state.strangers.pop(uid, None)
+    state.strangers_told.pop(uid, None)
     state.gone[uid] = version
     while len(state.gone) > GONE_MAX:
         del state.gone[next(iter(state.gone))]

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from lws_events import names
-from lws_events.decisions import GroupRecreationStarted, Issued
+from lws_events.decisions import GroupRecreationStarted, Issued, ObjectLeftAlone
 from lws_events.events import (
     Owner,
     PodObserved,
@@ -165,6 +165,8 @@ class Aggregate(msgspec.Struct, omit_defaults=True):
     applied: AppliedLeader | None = None
     service: ServiceObserved | None = None
     revisions: dict[str, RevisionObserved] = {}
+    revision_names_taken: list[str] = []
+    """Names under which no revision could be created, because somebody else's object has them."""
     target_key: str = ""
     """Key of the revision that groups are to have."""
     chosen_for: str = ""
@@ -177,6 +179,10 @@ class Aggregate(msgspec.Struct, omit_defaults=True):
     unseen: dict[str, Unseen] = {}
     gone: dict[str, str] = {}
     """uid of each of the objects that went last → resourceVersion of its end: what is told of it later is late."""
+    strangers: dict[str, ObjectLeftAlone] = {}
+    """Objects that claim to be the set's and are not, by uid: still to be told (see ``strangers``)."""
+    strangers_told: dict[str, str] = {}
+    """uid of each of the strangers that were told of → name: each is told once."""
     retries: dict[str, Retry] = {}
     timers: dict[str, int] = {}
     """Timers that were set and have not fired: name → time in milliseconds since the epoch."""
@@ -192,6 +198,7 @@ class Aggregate(msgspec.Struct, omit_defaults=True):
             and self.service is None
             and not self.revisions
             and not self.in_flight
+            and not self.strangers
             and all(group.is_empty for group in self.groups.values())
         )
 

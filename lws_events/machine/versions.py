@@ -105,9 +105,8 @@ def _create(draft: Draft, *, key: str, why: str) -> None:
     data = state.wanted_data.encode()
     numbers = (revision.number for revision in state.revisions.values() if _belongs(state, revision))
     # Names may be taken by revisions of an earlier set, which go away with it (spec D37).
-    number = next_free_number(
-        numbers, set_name=state.name.name, data_hash=revision_hash(data), taken=state.revisions.keys()
-    )
+    taken = {*state.revisions, *state.revision_names_taken}
+    number = next_free_number(numbers, set_name=state.name.name, data_hash=revision_hash(data), taken=taken)
     manifest = controller_revision(lws_object(state), data, number=number, key=key)
     name = manifest["metadata"]["name"]
     draft.issue(

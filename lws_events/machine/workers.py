@@ -116,9 +116,9 @@ def _prepared(spec: bytes, data: bytes, *, namespace: str) -> WorkerTemplate:
     return prepare_worker_template(restore(msgspec.json.decode(spec), data), namespace=namespace)
 
 
-def warn_create_failed(draft: Draft, group: Group, error: str) -> None:
-    """The Warning for a worker StatefulSet that could not be created."""
-    _warn(draft, group, f"Failed to create worker statefulset for leader pod {group.name}: {error}")
+def warn_create_failed(draft: Draft, group: Group, error: str) -> bool:
+    """The Warning for a worker StatefulSet that could not be created; says whether it is new."""
+    return _warn(draft, group, f"Failed to create worker statefulset for leader pod {group.name}: {error}")
 
 
 def warn_about_nesting(draft: Draft, group: Group) -> None:
@@ -163,10 +163,10 @@ def _revision_of(state: Aggregate, group: Group) -> str:
     return newest(state, group.leader.view.labels.get(names.REVISION_KEY, ""))
 
 
-def _warn(draft: Draft, group: Group, note: str) -> None:
+def _warn(draft: Draft, group: Group, note: str) -> bool:
     lws, leader = draft.state.set_, group.leader
     if lws is None:
-        return
+        return False
     event = announcements.warning(
         lws.uid,
         about=f"statefulset/{group.name}",
@@ -176,4 +176,4 @@ def _warn(draft: Draft, group: Group, note: str) -> None:
         pod=group.name,
         pod_uid=leader.view.uid if leader is not None else "",
     )
-    draft.warn(event)
+    return draft.warn(event)

@@ -112,7 +112,7 @@ LIFECYCLE: list[tuple[str, dict[str, Any]]] = [
         {},
     ),
     ('{"type":"ConditionChanged","condition":"condition","status":"status"}', {}),
-    ('{"type":"ObjectLeftAlone","kind":"kind","name":"name","because":"because"}', {}),
+    ('{"type":"ObjectLeftAlone","kind":"kind","name":"name","because":"because"}', {"uid": ""}),
 ]
 
 

@@ -120,5 +120,6 @@ def test_a_set_with_a_dashed_number_is_no_group_of_another() -> None:
         labels={names.SET_NAME: "sample", names.WORKER_INDEX: "0"},
         owner=events.Owner("StatefulSet", "sample-1", "leader-set-of-sample-1"),
     )
-    assert scenario.see(subjects.POD, "other-1-1", pod) is None
+    scenario.see(subjects.POD, "other-1-1", pod)
     assert scenario.state.groups == before
+    assert [fact.because for fact in scenario.facts(ObjectLeftAlone)] == ["it is controlled by StatefulSet sample-1"]

@@ -6,6 +6,7 @@ import msgspec
 
 from lws_events import events, names, subjects
 from lws_events.commands import CreateControllerRevision, CreateWorkerStatefulSet, RecordEvent
+from lws_events.decisions import ObjectLeftAlone
 from tests.scenario import Scenario
 
 
@@ -30,17 +31,25 @@ def _until_pods(**spec: Any) -> Scenario:
 
 def test_a_copy_of_a_leader_is_no_group() -> None:
     scenario = _until_pods()
-    assert _see(scenario, "sample-0-debug", {names.WORKER_INDEX: "0", names.GROUP_INDEX: "0"}) is None
-    assert _see(scenario, "sample-9", {names.WORKER_INDEX: "0"}, owner=events.Owner("ReplicaSet", "x", "y")) is None
+    _see(scenario, "sample-0-debug", {names.WORKER_INDEX: "0", names.GROUP_INDEX: "0"})
+    _see(scenario, "sample-9", {names.WORKER_INDEX: "0"}, owner=events.Owner("ReplicaSet", "x", "y"))
     assert scenario.state.groups == {}
+    assert [(fact.name, fact.because) for fact in scenario.facts(ObjectLeftAlone)] == [
+        ("sample-0-debug", "its name is not that of a pod of this set"),
+        ("sample-9", "it is controlled by ReplicaSet x"),
+    ]
 
 
-def test_a_pod_that_belongs_to_nothing_is_ignored() -> None:
+def test_a_pod_that_belongs_to_nothing_is_left_alone_and_told_once() -> None:
     scenario = _until_pods()
-    for name in ("other", "other-1", "other-1-1", "sample", "sample-"):
-        assert _see(scenario, name, {names.WORKER_INDEX: "1"}) is None
-        assert _see(scenario, name, {}) is None
+    commanded = len(scenario.issued())
+    odd = ("other", "other-1", "other-1-1", "sample", "sample-")
+    for name in odd:
+        _see(scenario, name, {names.WORKER_INDEX: "1"})
+        _see(scenario, name, {})
     assert scenario.state.groups == {}
+    assert [fact.name for fact in scenario.facts(ObjectLeftAlone)] == list(odd)
+    assert len(scenario.issued()) == commanded
 
 
 def test_missing_labels_are_derived_from_name_and_owner() -> None:
