@@ -129,6 +129,17 @@ def target(command: Command) -> str:
         case SetTimer():
             return f"timer/{command.timer}"
         case _:
+class CreatePodGroup(Command, frozen=True, omit_defaults=True, kw_only=True, tag="CreatePodGroup"):
+    """POST the PodGroup of one group (spec 4.9). One with the same owner uid counts as created (spec D32)."""
+
+    name: str
+    leader: str
+    """Name of the leader pod."""
+    owner_uid: str
+    """uid of the leader pod."""
+    manifest: msgspec.Raw
+
+
             raise TypeError(f"not a command: {command!r}")
 
 
@@ -141,5 +152,14 @@ AnyCommand = (
     | DeleteControllerRevision
     | UpdateSetStatus
     | RecordEvent
+def pod_group_target(name: str) -> str:
+    """Target of the creation of a PodGroup."""
+    return f"podgroup/{name}"
+
+
     | SetTimer
 )
+        case CreatePodGroup():
+            return pod_group_target(command.name)
+    | CreatePodGroup
+    | ApplyWorkerMetadata

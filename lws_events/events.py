@@ -102,6 +102,8 @@ class PodObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="PodO
 
 
 class ServiceObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="ServiceObserved"):
+    gang_group: str = ""
+    """Name of the PodGroup by which the gang scheduler places the pod; empty where none is configured (spec 4.9)."""
     """A Service that carries the set's name label, or has the name of a set."""
 
     owner: Owner | None = None
@@ -155,6 +157,19 @@ class RevisionDeleted(Deleted, frozen=True, omit_defaults=True, kw_only=True, ta
 
 class CommandSucceeded(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="CommandSucceeded"):
     """The API server carried out a command, now or in an earlier attempt whose answer was lost."""
+
+class PodGroupObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="PodGroupObserved"):
+    """A PodGroup of a gang scheduler that carries a set's name label."""
+
+    owner: Owner | None = None
+    min_member: int = 0
+    phase: str = ""
+    """``status.phase``, which the scheduler writes: ``Pending``, ``Inqueue``, ``Running``."""
+
+
+class PodGroupDeleted(Deleted, frozen=True, omit_defaults=True, kw_only=True, tag="PodGroupDeleted"):
+    """A PodGroup is gone."""
+
 
     command_id: str
     target: str
@@ -218,6 +233,8 @@ Observation = (
 )
 Outcome = CommandSucceeded | CommandFailed
 Fact = Observation | Outcome | TimerFired | SpecChangeRequested | EpochStarted
+    | PodGroupObserved
+    | PodGroupDeleted
 
 
 class Envelope(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

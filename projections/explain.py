@@ -12,6 +12,7 @@ from lws_events.commands import (
     ApplyLeaderStatefulSet,
     CreateControllerRevision,
     CreateService,
+    CreatePodGroup,
     CreateWorkerStatefulSet,
     DeleteControllerRevision,
     DeleteLeaderPod,
@@ -40,6 +41,8 @@ from lws_events.events import (
     RevisionDeleted,
     RevisionObserved,
     ServiceDeleted,
+    PodGroupDeleted,
+    PodGroupObserved,
     ServiceObserved,
     SetDeleted,
     SetObserved,
@@ -81,6 +84,11 @@ def explain_fact(fact: Fact, name: str) -> str:  # noqa: PLR0912 (one branch for
             return f"command {fact.command_id} about {fact.target} succeeded"
         case CommandFailed():
             return f"command {fact.command_id} about {fact.target} failed: {explain_failure(fact)}"
+        case PodGroupObserved():
+            phase = f" in phase {fact.phase}" if fact.phase else ""
+            return f"PodGroup {name} exists{phase}, for {fact.min_member} pods at least{_going(fact)}"
+        case PodGroupDeleted():
+            return f"PodGroup {name} is gone{_inferred(fact)}"
         case TimerFired():
             return f"the timer {fact.timer} fired"
         case SpecChangeRequested():
@@ -134,6 +142,8 @@ def explain_command(command: AnyCommand) -> str:
             return f"delete ControllerRevision {command.name}, which no group uses any more"
         case UpdateSetStatus():
             return f"write the status of LeaderWorkerSet {command.name}"
+        case CreatePodGroup():
+            return f"create PodGroup {command.name} for leader pod {command.leader}"
         case RecordEvent():
             return f"post the {command.type} event {command.reason}: {command.note}"
         case SetTimer():

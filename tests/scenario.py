@@ -11,6 +11,7 @@ import msgspec
 from lws_events import commands, events, names, subjects
 from lws_events.decisions import Decision, Issued
 from lws_events.fleet import Fleet
+from lws_events.gang import leader_of
 from lws_events.machine.state import Aggregate, Group
 from lws_events.subjects import SetName
 
@@ -139,6 +140,19 @@ class Scenario:
         fact = events.StatefulSetDeleted(uid=uid or f"{group}-sts", resource_version=self.next_version())
         return self.see(subjects.STATEFULSET, group, fact)
 
+    def pod_group(self, name: str, *, uid: str = "", leader_uid: str = "", **view: Any) -> Decision | None:
+        """A PodGroup as observed: that of the leader of its name."""
+        leader = leader_of(name, set_name="sample")
+        defaults: dict[str, Any] = {"owner": events.Owner("Pod", leader, leader_uid or f"{leader}-uid")}
+        fact = events.PodGroupObserved(
+            uid=uid or f"{name}-uid", resource_version=self.next_version(), **(defaults | view)
+        )
+        return self.see(subjects.POD_GROUP, name, fact)
+
+    def pod_group_deleted(self, name: str, *, uid: str = "") -> Decision | None:
+        fact = events.PodGroupDeleted(uid=uid or f"{name}-uid", resource_version=self.next_version())
+        return self.see(subjects.POD_GROUP, name, fact)
+
     def leader_set(self, **view: Any) -> Decision | None:
         """The leader StatefulSet as last applied."""
         manifest = msgspec.json.decode(self.commanded(commands.ApplyLeaderStatefulSet)[-1].manifest)
@@ -239,6 +253,8 @@ class Scenario:
                     selector=manifest["spec"]["selector"],
                 )
                 self.see(subjects.SERVICE, command.name, fact_)
+            case commands.CreatePodGroup():
+                self.pod_group(command.name, uid=f"{command.name}-of-{command.owner_uid}", leader_uid=command.owner_uid)
             case _:
                 pass
 

@@ -74,7 +74,7 @@ class Settings(BaseSettings):
     webhook_secret_name: str = SECRET
 
     gang_provider: str = ""
-    """Scheduler that places the pods of a group all at once or not at all: ``volcano``, or empty for none (spec 4.9)."""
+    """Scheduler that places the pods of a group together or not at all: ``volcano``, or empty for none (spec 4.9)."""
     gang_match_scheduler_name: bool = False
     """Only pods that name that scheduler in ``schedulerName`` take part; else all pods of sets (spec D53)."""
 

@@ -26,6 +26,8 @@ _BINARY_SUFFIX: Final = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 _BINARY: Final = {suffix: 10 * power for power, suffix in enumerate(_BINARY_SUFFIX) if suffix}
 
 _NANO: Final = -9
+_REACH: Final = 100
+"""Powers of ten between amounts that are added up; sums stay short enough to be printed."""
 _INT64_MAX: Final = 2**63 - 1
 
 
@@ -63,6 +65,62 @@ def comparable_quantity(value: str | int | float) -> tuple[int, int]:
     amount = _parse(value)
     digits, exponent = _without_trailing_zeros(amount.digits, amount.exponent)
     return (-digits if amount.negative else digits, exponent)
+
+
+class Amount:
+    """A quantity to reckon with. A sum is spelled with the kind of suffix of its first part, as in the reference."""
+
+    __slots__ = ("_amount",)
+
+    def __init__(self, value: str | int | float | _Amount) -> None:
+        """Raises ``QuantityError``."""
+        self._amount = value if isinstance(value, _Amount) else _parse(value)
+
+    def __str__(self) -> str:
+        return _print(self._amount) if self._amount.kept is None else self._amount.kept
+
+    def plus(self, other: "Amount", *, times: int = 1) -> "Amount":
+        """This amount and some number of times another one, 0 or more."""
+        mine, theirs = self._amount, other._amount
+        if times == 0 or theirs.digits == 0:
+            return self
+        if mine.digits == 0 and times == 1:
+            return other
+        if mine.digits and _far_apart(mine, theirs):
+            return max(self, other, key=lambda amount: _magnitude(amount._amount))
+        exponent = min(mine.exponent, theirs.exponent) if mine.digits else theirs.exponent
+        total = _signed(mine, exponent) + times * _signed(theirs, exponent)
+        kind = mine.kind if mine.digits else theirs.kind
+        return Amount(_Amount(total < 0, abs(total), exponent, kind, None))
+
+    def exceeds(self, other: "Amount") -> bool:
+        """Whether this is the larger one."""
+        mine, theirs = self._amount, other._amount
+        if not mine.digits or not theirs.digits or mine.negative != theirs.negative:
+            return _sign(mine) > _sign(theirs)
+        if _far_apart(mine, theirs):
+            return (_magnitude(mine) > _magnitude(theirs)) != mine.negative
+        exponent = min(mine.exponent, theirs.exponent)
+        return _signed(mine, exponent) > _signed(theirs, exponent)
+
+
+def _sign(amount: _Amount) -> int:
+    return 0 if not amount.digits else -1 if amount.negative else 1
+
+
+def _magnitude(amount: _Amount) -> int:
+    return len(str(amount.digits)) + amount.exponent
+
+
+def _far_apart(one: _Amount, other: _Amount) -> bool:
+    """The smaller one is lost in the other: what is real lies between nano and exa."""
+    return abs(one.exponent - other.exponent) > _REACH
+
+
+def _signed(amount: _Amount, exponent: int) -> int:
+    """The amount in units of ``10 ** exponent``, which is not above its own."""
+    digits: int = amount.digits * 10 ** (amount.exponent - exponent) if amount.digits else 0
+    return -digits if amount.negative else digits
 
 
 def number_text(value: int | float) -> str:

@@ -8,6 +8,7 @@ from lws_events import events, names
 from lws_events.decisions import Decision
 from lws_events.machine.change import Change
 from lws_events.machine.draft import Draft
+from lws_events.machine.gang import decide_gang
 from lws_events.machine.leader import decide_leader
 from lws_events.machine.lifecycle import decide_lifecycle
 from lws_events.machine.refusals import decide_refusal
@@ -68,6 +69,7 @@ def _decide_group(draft: Draft, group: Group) -> None:
             warn_about_nesting(draft, group)
         else:
             decide_group_service(draft, group)
+            decide_gang(draft, group)
             decide_workers(draft, group)
     decide_lifecycle(draft, group, recreates=recreates)
 

@@ -11,7 +11,7 @@ from typing import Any, assert_never
 import msgspec
 
 from lws_events import commands, events, names
-from lws_events.machine import counting, failures, members, outcomes, set_objects, sight, strangers
+from lws_events.machine import counting, failures, gang, members, outcomes, set_objects, sight, strangers
 from lws_events.machine.change import Change
 from lws_events.machine.spec import SetSpec, read_spec
 from lws_events.machine.state import Aggregate, precedes
@@ -48,6 +48,10 @@ def fold(state: Aggregate, fact: events.Fact, *, name: str, at_ms: int) -> Chang
             return set_objects.fold_service(state, fact, name=name)
         case events.ServiceDeleted():
             return set_objects.fold_service_deleted(state, fact, name=name)
+        case events.PodGroupObserved():
+            return gang.fold_pod_group(state, fact, name=name)
+        case events.PodGroupDeleted():
+            return gang.fold_pod_group_deleted(state, fact, name=name)
         case events.CommandSucceeded() | events.CommandFailed():
             return outcomes.fold_outcome(state, fact, at_ms=at_ms)
         case events.TimerFired():

@@ -6,7 +6,7 @@ Keeps views and counters, and has each failure noted (``failures``). What follow
 from typing import Final
 
 from lws_events import names
-from lws_events.commands import DeleteLeaderPod
+from lws_events.commands import DeleteLeaderPod, pod_group_target
 from lws_events.events import (
     PodDeleted,
     PodObserved,
@@ -177,9 +177,10 @@ def forget_if_empty(state: Aggregate, group: Group) -> None:
         _forget_attempts(state, group)
 
 
-def _forget_attempts(state: Aggregate, group: Group) -> None:
+def _forget_attempts(state: Aggregate, group: Group, *, pod_group: str = "") -> None:
     """What was tried for a leader that is gone says nothing about the next one."""
-    for target in (f"pod/{group.name}", f"statefulset/{group.name}", f"service/{group.name}"):
+    targets = (f"pod/{group.name}", f"statefulset/{group.name}", f"service/{group.name}", pod_group_target(pod_group))
+    for target in targets:
         state.retries.pop(target, None)
         state.warned.pop(target, None)
         state.unseen.pop(target, None)
@@ -220,4 +221,4 @@ def _remove_pod(state: Aggregate, group: Group, name: str, known: PodState) -> N
     group.unjudged = {}
     group.recreation = None
     group.deletion_accepted = False
-    _forget_attempts(state, group)
+    _forget_attempts(state, group, pod_group=known.view.gang_group)

@@ -7,10 +7,12 @@ import msgspec
 
 from lws_events import commands, events
 from lws_events.decisions import Issued
+from lws_events.gang import leader_of
 from lws_events.machine import members, set_objects, sight
 from lws_events.machine.change import Change
 from lws_events.machine.retry import target_of_timer
 from lws_events.machine.state import Aggregate, AppliedLeader, precedes
+from lws_events.subjects import POD_GROUP
 
 
 def fold_outcome(state: Aggregate, fact: events.Outcome, *, at_ms: int) -> Change:
@@ -75,5 +77,7 @@ def fold_timer(state: Aggregate, fact: events.TimerFired) -> Change:
 
 def _groups_of(state: Aggregate, target: str) -> tuple[str, ...]:
     """The group whose object a target (or what a timer is about) is, if it is a group's."""
-    name = target.partition("/")[2]
+    kind, _, name = target.partition("/")
+    if kind == POD_GROUP:
+        name = leader_of(name, set_name=state.name.name)
     return (name,) if name in state.groups else ()

@@ -6,6 +6,7 @@ from lws_events.commands import (
     ApplyLeaderStatefulSet,
     Command,
     CreateControllerRevision,
+    CreatePodGroup,
     CreateService,
     CreateWorkerStatefulSet,
     RecordEvent,
@@ -14,7 +15,7 @@ from lws_events.commands import (
 )
 from lws_events.decisions import Issued, ObjectLeftAlone
 from lws_events.events import SUPERSEDED, CommandFailed
-from lws_events.machine import leader, services, workers
+from lws_events.machine import gang, leader, services, workers
 from lws_events.machine.draft import Draft
 from lws_events.machine.outcomes import is_gone
 from lws_events.machine.retry import delay_ms, timer_of_target
@@ -27,6 +28,7 @@ _KINDS: Final[dict[type[Command], str]] = {
     CreateWorkerStatefulSet: "StatefulSet",
     CreateService: "Service",
     CreateControllerRevision: "ControllerRevision",
+    CreatePodGroup: "PodGroup",
 }
 
 
@@ -55,6 +57,10 @@ def decide_refusal(draft: Draft, issued: Issued, failed: CommandFailed) -> None:
             # The name may be taken for a moment by the StatefulSet of an earlier leader that no watch has shown.
             if group is not None and (failed.reason != "AlreadyExists" or attempts > 1):
                 told = workers.warn_create_failed(draft, group, error)
+        case CreatePodGroup():
+            group = draft.state.groups.get(command.leader)
+            if group is not None and (failed.reason != "AlreadyExists" or attempts > 1):
+                told = gang.warn_create_failed(draft, group, error)
         case CreateService():
             told = draft.warn(services.failure_warning(draft.state, command.name, error))
         case _:

@@ -24,6 +24,8 @@ _KINDS: Final = {
     events.ServiceDeleted: "service",
     events.RevisionObserved: "revision",
     events.RevisionDeleted: "revision",
+    events.PodGroupObserved: "podgroup",
+    events.PodGroupDeleted: "podgroup",
 }
 """Facts about objects that commands make → kind in the command's target."""
 
@@ -84,6 +86,9 @@ def _is_wanted(state: Aggregate, command: commands.AnyCommand) -> bool:
         case commands.CreateWorkerStatefulSet() | commands.CreateService() if command.name != state.name.name:
             group = state.groups.get(command.name)
             return group is not None and group.leader is not None and group.leader.view.uid == command.owner_uid
+        case commands.CreatePodGroup():
+            group = state.groups.get(command.leader)
+            return group is not None and group.leader is not None and group.leader.view.uid == command.owner_uid
         case commands.ApplyLeaderStatefulSet() | commands.CreateService():
             return state.set_ is not None and state.set_.uid == command.owner_uid
         case _:
@@ -103,5 +108,7 @@ def _shown(state: Aggregate, command: commands.AnyCommand) -> events.View | None
             return state.groups[command.name].service
         case commands.CreateWorkerStatefulSet():
             return state.groups[command.name].worker_set
+        case commands.CreatePodGroup():
+            return state.pod_groups.get(command.name)
         case _:
             return None

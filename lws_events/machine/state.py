@@ -13,6 +13,7 @@ from lws_events import names
 from lws_events.decisions import GroupRecreationStarted, Issued, ObjectLeftAlone
 from lws_events.events import (
     Owner,
+    PodGroupObserved,
     PodObserved,
     RevisionObserved,
     ServiceObserved,
@@ -179,6 +180,8 @@ class Aggregate(msgspec.Struct, omit_defaults=True):
     unseen: dict[str, Unseen] = {}
     gone: dict[str, str] = {}
     """uid of each of the objects that went last → resourceVersion of its end: what is told of it later is late."""
+    pod_groups: dict[str, PodGroupObserved] = {}
+    """PodGroups by name. They do not keep the state of a set alive: they go with their leaders."""
     strangers: dict[str, ObjectLeftAlone] = {}
     """Objects that claim to be the set's and are not, by uid: still to be told (see ``strangers``)."""
     strangers_told: dict[str, str] = {}
@@ -222,6 +225,15 @@ class Aggregate(msgspec.Struct, omit_defaults=True):
         if is_number(text):
             return int(text)
         return self.spec.size if self.spec is not None else 1
+
+    def lacks_pod_group(self, group: Group) -> bool:
+        """A gang scheduler places the group, and its present leader's PodGroup is not there (spec D32)."""
+        leader = group.leader
+        if leader is None or not leader.view.gang_group:
+            return False
+        found = self.pod_groups.get(leader.view.gang_group)
+        is_ours = found is not None and found.owner is not None and found.owner.uid == leader.view.uid
+        return found is None or not is_ours or found.deleting_since is not None
 
 
 def is_number(text: str) -> bool:

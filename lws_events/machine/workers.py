@@ -59,6 +59,8 @@ def waits_for(state: Aggregate, group: Group) -> str:
     if existing is not None:
         is_ours = existing.owner is not None and existing.owner.uid == leader.view.uid
         return "" if is_ours else "the worker StatefulSet of an earlier leader to go"
+    if state.lacks_pod_group(group):
+        return f"its PodGroup {leader.view.gang_group} to exist"
     if spec.startup_policy == LEADER_READY and not leader.view.ready:
         return "the leader pod to become ready (startupPolicy LeaderReady)"
     if spec.exclusive_topology and not leader.view.node:

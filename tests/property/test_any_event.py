@@ -18,7 +18,10 @@ TEXTS = st.sampled_from(
 UIDS = st.sampled_from(["u1", "u2", "u3"])
 VERSIONS = st.sampled_from(["", "1", "2", "3", "10", "x"])
 NAMES = st.sampled_from(
-    ["sample", "sample-0", "sample-1", "sample-0-1", "sample-1-1", "other", "sample-" + "9" * 30, ""]
+    ["sample", "sample-0", "sample-1", "sample-0-1", "sample-1-1", "other", "sample-" + "9" * 30, "", "sample-0-a"]
+)
+KINDS = st.sampled_from(
+    [subjects.SET, subjects.STATEFULSET, subjects.POD, subjects.SERVICE, subjects.REVISION, subjects.POD_GROUP]
 )
 KINDS = st.sampled_from([subjects.SET, subjects.STATEFULSET, subjects.POD, subjects.SERVICE, subjects.REVISION])
 LABELS = [names.SET_NAME, names.WORKER_INDEX, names.GROUP_INDEX, names.REVISION_KEY]
@@ -61,10 +64,18 @@ BY_FIELD = {
     "resource_version": VERSIONS,
     "phase": st.sampled_from(["Pending", "Running", "Failed", "Succeeded", "Unknown"]),
     "target": st.sampled_from(
-        ["statefulset/sample", "statefulset/sample-0", "pod/sample-0", "setstatus/sample", "service/sample"]
+        [
+            "statefulset/sample",
+            "statefulset/sample-0",
+            "pod/sample-0",
+            "setstatus/sample",
+            "service/sample",
+            "podgroup/sample-0-a",
+        ]
     ),
     "command_id": st.sampled_from([f"-{sequence}-{index}" for sequence in range(1, 12) for index in range(3)]),
     "timer": st.sampled_from(["status", "missing-revision", "retry/statefulset/sample", "missing-revision/sample-0"]),
+    "gang_group": st.sampled_from(["", "sample-0-a", "x"]),
     "key": st.sampled_from(["a", "b", "79d97d45cf"]),
     "labels": MAPS,
     "annotations": MAPS,

@@ -54,6 +54,7 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
             "topology": {},
             "requests_tpus": False,
         },
+            "gang_group": "",
     ),
     (
         '{"type":"ServiceObserved","uid":"uid","resource_version":"resource_version"}',
@@ -72,6 +73,11 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
     ('{"type":"ServiceDeleted","uid":"uid","resource_version":"resource_version"}', {"inferred": False}),
     ('{"type":"RevisionDeleted","uid":"uid","resource_version":"resource_version"}', {"inferred": False}),
     (
+    (
+        '{"type":"PodGroupObserved","uid":"uid","resource_version":"resource_version"}',
+        {"deleting_since": None, "owner": None, "min_member": 0, "phase": ""},
+    ),
+    ('{"type":"PodGroupDeleted","uid":"uid","resource_version":"resource_version"}', {"inferred": False}),
         '{"type":"CommandSucceeded","command_id":"command_id","target":"target"}',
         {"uid": "", "resource_version": "", "generation": 0},
     ),
@@ -100,6 +106,10 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ),
     ('{"command":"SetTimer","timer":"timer","fire_at_ms":1}', {}),
 ]
+    (
+        '{"command":"CreatePodGroup","name":"name","leader":"leader","owner_uid":"owner_uid","manifest":{}}',
+        {},
+    ),
 LIFECYCLE: list[tuple[str, dict[str, Any]]] = [
     ('{"type":"RevisionChosen","key":"key","revision":"revision"}', {}),
     ('{"type":"GroupChanged","group":"group","before":"before","after":"after"}', {"because": ""}),
