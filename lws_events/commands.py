@@ -99,6 +99,17 @@ class RecordEvent(Command, frozen=True, omit_defaults=True, kw_only=True, tag="R
     """Of a Warning: the target that it is about. The same is not repeated until the target has succeeded."""
 
 
+class CreatePodGroup(Command, frozen=True, omit_defaults=True, kw_only=True, tag="CreatePodGroup"):
+    """POST the PodGroup of one group (spec 4.9). One with the same owner uid counts as created (spec D32)."""
+
+    name: str
+    leader: str
+    """Name of the leader pod."""
+    owner_uid: str
+    """uid of the leader pod."""
+    manifest: msgspec.Raw
+
+
 class SetTimer(Command, frozen=True, omit_defaults=True, kw_only=True, tag="SetTimer"):
     """Have ``TimerFired`` recorded at a time. A timer of the same name is replaced."""
 
@@ -111,6 +122,11 @@ def status_target(set_name: str) -> str:
     return f"setstatus/{set_name}"
 
 
+def pod_group_target(name: str) -> str:
+    """Target of the creation of a PodGroup."""
+    return f"podgroup/{name}"
+
+
 def target(command: Command) -> str:
     """The object that a command is about, as ``<kind>/<name>``. Events of one set do not wait for each other."""
     match command:
@@ -120,6 +136,8 @@ def target(command: Command) -> str:
             return f"statefulset/{command.name}"
         case CreateService():
             return f"service/{command.name}"
+        case CreatePodGroup():
+            return pod_group_target(command.name)
         case DeleteLeaderPod():
             return f"pod/{command.name}"
         case UpdateSetStatus():
@@ -129,17 +147,6 @@ def target(command: Command) -> str:
         case SetTimer():
             return f"timer/{command.timer}"
         case _:
-class CreatePodGroup(Command, frozen=True, omit_defaults=True, kw_only=True, tag="CreatePodGroup"):
-    """POST the PodGroup of one group (spec 4.9). One with the same owner uid counts as created (spec D32)."""
-
-    name: str
-    leader: str
-    """Name of the leader pod."""
-    owner_uid: str
-    """uid of the leader pod."""
-    manifest: msgspec.Raw
-
-
             raise TypeError(f"not a command: {command!r}")
 
 
@@ -152,14 +159,7 @@ AnyCommand = (
     | DeleteControllerRevision
     | UpdateSetStatus
     | RecordEvent
-def pod_group_target(name: str) -> str:
-    """Target of the creation of a PodGroup."""
-    return f"podgroup/{name}"
-
-
     | SetTimer
-)
-        case CreatePodGroup():
-            return pod_group_target(command.name)
     | CreatePodGroup
     | ApplyWorkerMetadata
+)

@@ -99,11 +99,11 @@ class PodObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="PodO
     topology: dict[str, str] = {}
     """The node's values of those topology keys that the pod's own annotations name; empty until scheduled."""
     requests_tpus: bool = False
+    gang_group: str = ""
+    """Name of the PodGroup by which the gang scheduler places the pod; empty where none is configured (spec 4.9)."""
 
 
 class ServiceObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="ServiceObserved"):
-    gang_group: str = ""
-    """Name of the PodGroup by which the gang scheduler places the pod; empty where none is configured (spec 4.9)."""
     """A Service that carries the set's name label, or has the name of a set."""
 
     owner: Owner | None = None
@@ -155,9 +155,6 @@ class RevisionDeleted(Deleted, frozen=True, omit_defaults=True, kw_only=True, ta
     """A ControllerRevision is gone."""
 
 
-class CommandSucceeded(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="CommandSucceeded"):
-    """The API server carried out a command, now or in an earlier attempt whose answer was lost."""
-
 class PodGroupObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="PodGroupObserved"):
     """A PodGroup of a gang scheduler that carries a set's name label."""
 
@@ -170,6 +167,9 @@ class PodGroupObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag=
 class PodGroupDeleted(Deleted, frozen=True, omit_defaults=True, kw_only=True, tag="PodGroupDeleted"):
     """A PodGroup is gone."""
 
+
+class CommandSucceeded(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="CommandSucceeded"):
+    """The API server carried out a command, now or in an earlier attempt whose answer was lost."""
 
     command_id: str
     target: str
@@ -230,11 +230,11 @@ Observation = (
     | PodDeleted
     | ServiceDeleted
     | RevisionDeleted
+    | PodGroupObserved
+    | PodGroupDeleted
 )
 Outcome = CommandSucceeded | CommandFailed
 Fact = Observation | Outcome | TimerFired | SpecChangeRequested | EpochStarted
-    | PodGroupObserved
-    | PodGroupDeleted
 
 
 class Envelope(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

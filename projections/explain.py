@@ -11,8 +11,8 @@ from lws_events.commands import (
     AnyCommand,
     ApplyLeaderStatefulSet,
     CreateControllerRevision,
-    CreateService,
     CreatePodGroup,
+    CreateService,
     CreateWorkerStatefulSet,
     DeleteControllerRevision,
     DeleteLeaderPod,
@@ -37,12 +37,12 @@ from lws_events.events import (
     EpochStarted,
     Fact,
     PodDeleted,
+    PodGroupDeleted,
+    PodGroupObserved,
     PodObserved,
     RevisionDeleted,
     RevisionObserved,
     ServiceDeleted,
-    PodGroupDeleted,
-    PodGroupObserved,
     ServiceObserved,
     SetDeleted,
     SetObserved,
@@ -80,15 +80,15 @@ def explain_fact(fact: Fact, name: str) -> str:  # noqa: PLR0912 (one branch for
             return f"Service {name} is gone{_inferred(fact)}"
         case RevisionDeleted():
             return f"ControllerRevision {name} is gone{_inferred(fact)}"
-        case CommandSucceeded():
-            return f"command {fact.command_id} about {fact.target} succeeded"
-        case CommandFailed():
-            return f"command {fact.command_id} about {fact.target} failed: {explain_failure(fact)}"
         case PodGroupObserved():
             phase = f" in phase {fact.phase}" if fact.phase else ""
             return f"PodGroup {name} exists{phase}, for {fact.min_member} pods at least{_going(fact)}"
         case PodGroupDeleted():
             return f"PodGroup {name} is gone{_inferred(fact)}"
+        case CommandSucceeded():
+            return f"command {fact.command_id} about {fact.target} succeeded"
+        case CommandFailed():
+            return f"command {fact.command_id} about {fact.target} failed: {explain_failure(fact)}"
         case TimerFired():
             return f"the timer {fact.timer} fired"
         case SpecChangeRequested():
@@ -136,14 +136,14 @@ def explain_command(command: AnyCommand) -> str:
             return f"create worker StatefulSet {command.name}"
         case CreateService():
             return f"create headless Service {command.name}"
+        case CreatePodGroup():
+            return f"create PodGroup {command.name} for leader pod {command.leader}"
         case DeleteLeaderPod():
             return f"delete leader pod {command.name} (uid {command.uid}) and, in foreground, its group"
         case DeleteControllerRevision():
             return f"delete ControllerRevision {command.name}, which no group uses any more"
         case UpdateSetStatus():
             return f"write the status of LeaderWorkerSet {command.name}"
-        case CreatePodGroup():
-            return f"create PodGroup {command.name} for leader pod {command.leader}"
         case RecordEvent():
             return f"post the {command.type} event {command.reason}: {command.note}"
         case SetTimer():

@@ -174,14 +174,14 @@ class Aggregate(msgspec.Struct, omit_defaults=True):
     """The wanted data for which ``target_key`` was chosen."""
 
     groups: dict[str, Group] = {}
+    pod_groups: dict[str, PodGroupObserved] = {}
+    """PodGroups by name. They do not keep the state of a set alive: they go with their leaders."""
     totals: Counts = Counts()
 
     in_flight: dict[str, Issued] = {}
     unseen: dict[str, Unseen] = {}
     gone: dict[str, str] = {}
     """uid of each of the objects that went last → resourceVersion of its end: what is told of it later is late."""
-    pod_groups: dict[str, PodGroupObserved] = {}
-    """PodGroups by name. They do not keep the state of a set alive: they go with their leaders."""
     strangers: dict[str, ObjectLeftAlone] = {}
     """Objects that claim to be the set's and are not, by uid: still to be told (see ``strangers``)."""
     strangers_told: dict[str, str] = {}
@@ -214,6 +214,15 @@ class Aggregate(msgspec.Struct, omit_defaults=True):
         uid = self.set_.uid if self.set_ is not None else ""
         return view if view.owner is None or view.owner.uid == uid else None
 
+    def lacks_pod_group(self, group: Group) -> bool:
+        """A gang scheduler places the group, and its present leader's PodGroup is not there (spec D32)."""
+        leader = group.leader
+        if leader is None or not leader.view.gang_group:
+            return False
+        found = self.pod_groups.get(leader.view.gang_group)
+        is_ours = found is not None and found.owner is not None and found.owner.uid == leader.view.uid
+        return found is None or not is_ours or found.deleting_since is not None
+
     @property
     def is_active(self) -> bool:
         """The set exists and is not on its way out: only then is anything done (spec 4.2 step 2)."""
@@ -225,15 +234,6 @@ class Aggregate(msgspec.Struct, omit_defaults=True):
         if is_number(text):
             return int(text)
         return self.spec.size if self.spec is not None else 1
-
-    def lacks_pod_group(self, group: Group) -> bool:
-        """A gang scheduler places the group, and its present leader's PodGroup is not there (spec D32)."""
-        leader = group.leader
-        if leader is None or not leader.view.gang_group:
-            return False
-        found = self.pod_groups.get(leader.view.gang_group)
-        is_ours = found is not None and found.owner is not None and found.owner.uid == leader.view.uid
-        return found is None or not is_ours or found.deleting_since is not None
 
 
 def is_number(text: str) -> bool:

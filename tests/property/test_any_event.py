@@ -75,8 +75,8 @@ BY_FIELD = {
     ),
     "command_id": st.sampled_from([f"-{sequence}-{index}" for sequence in range(1, 12) for index in range(3)]),
     "timer": st.sampled_from(["status", "missing-revision", "retry/statefulset/sample", "missing-revision/sample-0"]),
-    "gang_group": st.sampled_from(["", "sample-0-a", "x"]),
     "key": st.sampled_from(["a", "b", "79d97d45cf"]),
+    "gang_group": st.sampled_from(["", "sample-0-a", "x"]),
     "labels": MAPS,
     "annotations": MAPS,
 }

@@ -53,8 +53,8 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
             "node": "",
             "topology": {},
             "requests_tpus": False,
-        },
             "gang_group": "",
+        },
     ),
     (
         '{"type":"ServiceObserved","uid":"uid","resource_version":"resource_version"}',
@@ -73,11 +73,11 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
     ('{"type":"ServiceDeleted","uid":"uid","resource_version":"resource_version"}', {"inferred": False}),
     ('{"type":"RevisionDeleted","uid":"uid","resource_version":"resource_version"}', {"inferred": False}),
     (
-    (
         '{"type":"PodGroupObserved","uid":"uid","resource_version":"resource_version"}',
         {"deleting_since": None, "owner": None, "min_member": 0, "phase": ""},
     ),
     ('{"type":"PodGroupDeleted","uid":"uid","resource_version":"resource_version"}', {"inferred": False}),
+    (
         '{"type":"CommandSucceeded","command_id":"command_id","target":"target"}',
         {"uid": "", "resource_version": "", "generation": 0},
     ),
@@ -105,11 +105,11 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
         {"related_kind": "", "related_name": "", "related_uid": "", "about": ""},
     ),
     ('{"command":"SetTimer","timer":"timer","fire_at_ms":1}', {}),
-]
     (
         '{"command":"CreatePodGroup","name":"name","leader":"leader","owner_uid":"owner_uid","manifest":{}}',
         {},
     ),
+]
 LIFECYCLE: list[tuple[str, dict[str, Any]]] = [
     ('{"type":"RevisionChosen","key":"key","revision":"revision"}', {}),
     ('{"type":"GroupChanged","group":"group","before":"before","after":"after"}', {"because": ""}),
