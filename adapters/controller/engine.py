@@ -3,18 +3,21 @@
 Order is everything here. The journal has a decision before the cluster sees its effect; decisions are fenced by the
 last sequence of their stream, so that of two instances that both believe to lead only one gets a decision recorded.
 After a start the commands still in flight are exactly those to be carried out (again): they are idempotent.
+
+While another instance leads, ``follow`` takes in what that one has decided, so that ``run`` has only the rest to read.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Final, Protocol
 
 import structlog
 
-from adapters.controller.recorded import RecordedDecisions
+from adapters.controller.fence import FencedDecisions
+from adapters.controller.recorded import RecordedDecisions, decision_at
 from adapters.journal.epoch import epochs
-from adapters.journal.errors import Fenced, JournalDamaged, JournalUnavailable
+from adapters.journal.errors import JournalDamaged, JournalUnavailable
 from adapters.journal.port import Journal, Message, Record
 from lws_events import decisions, events
 from lws_events.commands import SetTimer
@@ -26,6 +29,9 @@ _log = structlog.get_logger(__name__)
 
 _RETRY_SECONDS_MIN: Final = 0.05
 _RETRY_SECONDS_MAX: Final = 2.0
+_FOLLOW_SECONDS: Final = 1.0
+"""How far a standby is behind: what it has not read costs it time when it takes over."""
+
 _FOLD_AT_ONCE: Final = 256
 """Events folded without letting other tasks run: about ten milliseconds, so that health checks and watches go on."""
 
@@ -55,14 +61,31 @@ class Engine:
         self.caught_up = asyncio.Event()
         """Set once everything that was in the journal at the start has been taken in, and what was in flight is
         being carried out."""
-        self.trouble = ""
-        """Why decisions wait, while they do."""
+        self._trouble = ""
         self._journal = journal
         self._executor = executor
         self._metrics = metrics
-        self._decided_through = 0
-        """Sequence of the last record of the DECISIONS stream: the fence of the next append."""
+        self._fence = FencedDecisions(journal.decisions)
         self._unwritten: list[tuple[SetName, Decision]] = []
+        self._recalled_through = 0
+        """Sequence of the last recorded decision that was taken in."""
+        self._last: Record | None = None
+        """The last event that was taken in by ``follow``."""
+
+    @property
+    def trouble(self) -> str:
+        """Why decisions wait, or the journal cannot be read, while that is so."""
+        return self._fence.trouble or self._trouble
+
+    async def follow(self) -> None:
+        """Take in what another instance has decided, until cancelled. Decides nothing, hands out nothing."""
+        while True:
+            try:
+                await self._follow_on()
+                self._trouble = ""
+            except JournalUnavailable as error:
+                self._trouble = str(error)
+            await asyncio.sleep(_FOLLOW_SECONDS)
 
     async def run(self) -> None:
         """Take in the journal and go on with it until cancelled. Raises ``Fenced`` when another instance decides."""
@@ -89,43 +112,95 @@ class Engine:
             try:
                 return await self._recover()
             except JournalUnavailable as error:
-                self.trouble = str(error)
+                self._trouble = str(error)
                 _log.warning("the journal broke off while it was being read; once more", error=str(error))
             await asyncio.sleep(delay_seconds)
             delay_seconds = min(delay_seconds * 2, _RETRY_SECONDS_MAX)
-            self.fleet = Fleet()
-            self._unwritten = []
+            self._begin_anew()
+
+    async def _follow_on(self) -> None:
+        """Go on to the event of the last decision: about later ones it is not known what, if anything, follows."""
+        present = await self._journal.decisions.last_sequence()
+        if present == self._recalled_through:
+            return
+        await self._require_same_past()
+        decided = await decision_at(self._journal.decisions, present)
+        known = [epoch async for epoch in epochs(self._journal.events, self._journal.cluster)]
+        if decided is None or not known or decided.epoch != known[-1]:
+            return  # its event may be lost
+        async with (
+            contextlib.aclosing(self._recorded(known)) as recorded,
+            contextlib.aclosing(self._unread(decided.cause)) as unread,
+        ):
+            async for record in unread:
+                await self._recall(record, recorded, decide=False)
+                self._last = record
+
+    async def _require_same_past(self) -> None:
+        """Begin anew where the journal does not have any more what was read from it."""
+        last = self._last
+        if last is None:
+            return
+        reading = self._journal.events.read(from_sequence=last.sequence, to_sequence=last.sequence, follow=False)
+        async with contextlib.aclosing(reading) as batches:
+            found = [record async for batch in batches for record in batch]
+        if [(record.at_ns, record.subject) for record in found] != [(last.at_ns, last.subject)]:
+            _log.warning("the journal has lost its tail; it is read again", sequence=last.sequence)
+            self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        self.fleet = Fleet()
+        self._unwritten = []
+        self._recalled_through = 0
+        self._last = None
+
+    def _recorded(self, known: Sequence[str]) -> RecordedDecisions:
+        recorded = RecordedDecisions(self._journal.decisions, epochs=known, after=self._recalled_through)
+        if self.fleet.epoch:
+            recorded.epoch_started(self.fleet.epoch)
+        return recorded
+
+    async def _unread(self, past: int) -> AsyncGenerator[Record, None]:
+        """Events after those that were taken in, up to one."""
+        if past <= self.fleet.sequence:
+            return
+        reading = self._journal.events.read(from_sequence=self.fleet.sequence + 1, to_sequence=past, follow=False)
+        async with contextlib.aclosing(reading) as batches:
+            async for batch in batches:
+                for record in batch:
+                    yield record
+                await asyncio.sleep(0)
 
     async def _recover(self) -> int:
         """Fold what is there with the decisions that were recorded; decide about what nobody decided about."""
         stream = self._journal.events
-        self._decided_through = await self._journal.decisions.last_sequence()
+        await self._require_same_past()
+        await self._fence.take_up()
         past = await stream.last_sequence()
         known = [epoch async for epoch in epochs(stream, self._journal.cluster)]
-        recorded = RecordedDecisions(self._journal.decisions, epochs=known)
-        async with contextlib.aclosing(recorded):
-            if past:
-                async with contextlib.aclosing(stream.read(to_sequence=past, follow=False)) as batches:
-                    async for batch in batches:
-                        for record in batch:
-                            await self._recall(record, recorded)
-                        await asyncio.sleep(0)
-        self.trouble = ""
+        async with (
+            contextlib.aclosing(self._recorded(known)) as recorded,
+            contextlib.aclosing(self._unread(past)) as unread,
+        ):
+            async for record in unread:
+                await self._recall(record, recorded, decide=True)
+        self._trouble = ""
         await self._write()
         unfinished = self._resubmit()
         _log.info("caught up with the journal", sequence=past, sets=len(self.fleet.aggregates), in_flight=unfinished)
         self.caught_up.set()
         return past
 
-    async def _recall(self, record: Record, recorded: RecordedDecisions) -> None:
+    async def _recall(self, record: Record, recorded: RecordedDecisions, *, decide: bool) -> None:
         envelope = events.decode(record.data)
         if isinstance(envelope.fact, events.EpochStarted):
             recorded.epoch_started(envelope.fact.epoch)
         decision = await recorded.take(record.sequence)
-        if decision is None and await recorded.is_exhausted():
+        if decide and decision is None and await recorded.is_exhausted():
             self._step(record.sequence, record.subject, envelope)
         else:
             self.fleet.recall(record.sequence, record.subject, envelope, decision)
+            self._recalled_through = recorded.through
 
     async def _live(self, batch: Sequence[Record]) -> None:
         for start in range(0, len(batch), _FOLD_AT_ONCE):
@@ -152,66 +227,10 @@ class Engine:
             Message(decision_subject(cluster, set_name), decisions.encode(decision), decision.message_id)
             for set_name, decision in written
         ]
-        await self._append(messages)
+        await self._fence.append(messages)
         for set_name, decision in written:
             self._metrics.decided(set_name, decision)
         return written
-
-    async def _append(self, messages: list[Message]) -> None:
-        """Append decisions behind the fence, waiting as long as the journal is away. Raises ``Fenced``.
-
-        Another instance makes the very same decisions, so what is stored already may be its, or ours from an append
-        whose acknowledgement was lost. Only after such an append does it count as ours.
-        """
-        delay_seconds = _RETRY_SECONDS_MIN
-        sent_before = False
-        while messages:
-            try:
-                appended = await self._journal.decisions.append(messages, expected_last_sequence=self._decided_through)
-            except JournalUnavailable as error:
-                sent_before = True
-                self.trouble = str(error)
-                _log.warning("decisions wait for the journal", decisions=len(messages), error=str(error))
-                await asyncio.sleep(delay_seconds)
-                delay_seconds = min(delay_seconds * 2, _RETRY_SECONDS_MAX)
-            except Fenced as fenced:
-                if not sent_before:
-                    raise
-                messages = await self._without_stored(messages, fenced)
-            else:
-                if appended.duplicates and not sent_before:
-                    raise Fenced(
-                        f"the decision about event {self.fleet.sequence} was recorded by somebody else",
-                        expected=self._decided_through,
-                        actual=appended.last_sequence,
-                    )
-                self._decided_through = max(self._decided_through, appended.last_sequence)
-                break
-        self.trouble = ""
-
-    async def _without_stored(self, messages: list[Message], fenced: Fenced) -> list[Message]:
-        """What is left to append where the fence was moved by ourselves; raises ``fenced`` where it was not.
-
-        An append whose acknowledgement is lost may be sent again after the journal has forgotten its message ids.
-        """
-        stored, through = 0, self._decided_through
-        try:
-            reading = self._journal.decisions.read(from_sequence=self._decided_through + 1, follow=False)
-            async with contextlib.aclosing(reading) as batches:
-                async for batch in batches:
-                    for record in batch:
-                        if stored == len(messages) or not _is_stored_as(record, messages[stored]):
-                            raise fenced
-                        stored += 1
-                    through = batch[-1].sequence
-        except JournalUnavailable as error:
-            _log.warning("decisions wait for the journal", decisions=len(messages), error=str(error))
-            await asyncio.sleep(_RETRY_SECONDS_MIN)
-            return messages
-        if not stored:
-            raise fenced
-        self._decided_through = through
-        return messages[stored:]
 
     def _resubmit(self) -> int:
         """Hand out again everything that has no outcome, timers included; returns how many commands that are."""
@@ -226,7 +245,3 @@ class Engine:
                 # Of any set: an executor takes an id once.
                 self._executor.submit(name, Issued(id=f"{self.fleet.epoch}-timer-{name}-{timer}", command=command))
         return unfinished
-
-
-def _is_stored_as(record: Record, message: Message) -> bool:
-    return (record.subject, record.data) == (message.subject, message.data)

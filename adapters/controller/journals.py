@@ -10,14 +10,13 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from adapters.controller.recorded import decision_at
 from adapters.journal.epoch import begin_epoch, ensure_epoch, epochs
 from adapters.journal.errors import JournalFull, JournalUnavailable
-from adapters.journal.port import Journal, Stream
+from adapters.journal.port import Journal
 from adapters.nats.connection import Connection, ConnectionSettings, connect
 from adapters.nats.embedded import EmbeddedServer
 from adapters.nats.journal import open_journal
-from lws_events import decisions
-from lws_events.decisions import Decision
 
 _log = structlog.get_logger(__name__)
 
@@ -104,7 +103,7 @@ async def begin_epoch_if_needed(journal: Journal) -> None:
     present = await ensure_epoch(journal.events, journal.cluster, new_epoch=_new_epoch(), at_ms=now_ms)
     if present.started:
         return
-    last = await _last_decision(journal.decisions)
+    last = await decision_at(journal.decisions, await journal.decisions.last_sequence())
     if last is None:
         return
     # Read after the decision: another controller, which leads, may be adding to both.
@@ -116,17 +115,6 @@ async def begin_epoch_if_needed(journal: Journal) -> None:
     if lost:
         _log.warning("the journal has lost its tail", last_event=last_event, last_decided=last.cause)
         await begin_epoch(journal.events, journal.cluster, new_epoch=_new_epoch(), at_ms=now_ms)
-
-
-async def _last_decision(stream: Stream) -> Decision | None:
-    last = await stream.last_sequence()
-    if not last:
-        return None
-    found = None
-    async with contextlib.aclosing(stream.read(from_sequence=last, follow=False)) as batches:
-        async for batch in batches:
-            found = decisions.decode(batch[-1].data)
-    return found
 
 
 def _new_epoch() -> str:

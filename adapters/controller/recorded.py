@@ -1,5 +1,6 @@
 """The recorded decisions, read in step with the events that caused them."""
 
+import contextlib
 from collections import deque
 from collections.abc import Sequence
 from typing import Final
@@ -18,10 +19,15 @@ class RecordedDecisions:
     Decisions about events that the journal no longer has are passed over. Close it (``contextlib.aclosing``).
     """
 
-    def __init__(self, stream: Stream, *, epochs: Sequence[str]) -> None:
-        """``epochs``: all that the events are known to have, in order. Any other epoch was lost with its events."""
-        self._batches = stream.read(follow=False)
-        self._ahead: deque[Decision] = deque()
+    def __init__(self, stream: Stream, *, epochs: Sequence[str], after: int = 0) -> None:
+        """``epochs``: all that the events are known to have, in order. Any other epoch was lost with its events.
+
+        ``after``: sequence of the last decision that was handed out before.
+        """
+        self.through = after
+        """Sequence of the last decision that was handed out or passed over."""
+        self._batches = stream.read(from_sequence=after + 1, follow=False)
+        self._ahead: deque[tuple[int, Decision]] = deque()
         self._ranks = {epoch: rank for rank, epoch in enumerate(epochs)}
         self._present = _BEFORE_ALL
 
@@ -36,7 +42,7 @@ class RecordedDecisions:
             rank = self._ranks.get(head.epoch, _BEFORE_ALL)
             if rank > self._present or (rank == self._present and head.cause > cause):
                 return None
-            self._ahead.popleft()
+            self.through, _ = self._ahead.popleft()
             if rank == self._present and head.cause == cause:
                 return head
         return None
@@ -54,5 +60,16 @@ class RecordedDecisions:
             batch = await anext(self._batches, None)
             if batch is None:
                 return None
-            self._ahead.extend(decisions.decode(record.data) for record in batch)
-        return self._ahead[0]
+            self._ahead.extend((record.sequence, decisions.decode(record.data)) for record in batch)
+        return self._ahead[0][1]
+
+
+async def decision_at(stream: Stream, sequence: int) -> Decision | None:
+    """One recorded decision by its sequence in the stream; None where there is none."""
+    if not sequence:
+        return None
+    found = None
+    async with contextlib.aclosing(stream.read(from_sequence=sequence, to_sequence=sequence, follow=False)) as batches:
+        async for batch in batches:
+            found = decisions.decode(batch[-1].data)
+    return found

@@ -1,4 +1,4 @@
-"""Kubernetes Events about a set, as users of the reference know them (spec 1.7)."""
+"""Kubernetes Events about a set and about who leads, as users of the reference know them (spec 1.7, 10.7)."""
 
 import hashlib
 from typing import Any, Final
@@ -12,6 +12,8 @@ from lws_events.subjects import SetName
 
 REPORTING_CONTROLLER: Final = "leaderworkerset"
 NOTE_BYTES_MAX: Final = 1024
+_REPORTER_CHARACTERS_MAX: Final = 63
+"""The API server wants a qualified name as the reporter."""
 _INSTANCE_CHARACTERS_MAX: Final = 128
 _SET_NAME_CHARACTERS_SHOWN: Final = 200
 """An Event's name is a DNS subdomain of at most 253 characters."""
@@ -52,6 +54,25 @@ def event_object(
         resource = _RELATED[event.related_kind]
         uid = event.related_uid or related_uid
         body["related"] = _reference(resource, set_name.namespace, event.related_name, uid)
+    return msgspec.json.encode(body)
+
+
+def leadership_event(identity: str, *, lease: str, namespace: str, now_ms: int) -> bytes:
+    """The Event on a Lease that tells who leads from now on."""
+    reporter = identity[:_REPORTER_CHARACTERS_MAX]
+    body = {
+        "apiVersion": resources.EVENTS.api_version,
+        "kind": resources.EVENTS.kind,
+        "metadata": {"namespace": namespace, "name": f"{lease}.{now_ms:x}"},
+        "eventTime": micro_time(now_ms),
+        "reportingController": reporter,
+        "reportingInstance": reporter,
+        "type": "Normal",
+        "reason": "LeaderElection",
+        "action": "LeaderElection",
+        "note": f"{identity} became leader",
+        "regarding": _reference(resources.LEASES, namespace, lease, ""),
+    }
     return msgspec.json.encode(body)
 
 

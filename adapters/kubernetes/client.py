@@ -6,8 +6,9 @@ know what a request means; they find what the server asked for in ``ApiError.ret
 """
 
 import asyncio
+import copy
 import platform
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -15,7 +16,7 @@ import aiohttp
 import msgspec
 
 from adapters.kubernetes.credentials import Access, Credentials
-from adapters.kubernetes.errors import ApiError, ApiUnavailable, refusal
+from adapters.kubernetes.errors import ApiError, ApiUnavailable, NotLeading, refusal
 from adapters.kubernetes.resources import Resource, resource_of
 from lws_events import __version__
 
@@ -86,6 +87,16 @@ class ApiClient:
         self._timeout_seconds = timeout_seconds
         self._connect_timeout_seconds = connect_timeout_seconds
         self._session: aiohttp.ClientSession | None = None
+        self._may_write: Callable[[], bool] = lambda: True
+
+    def writing_while(self, permitted: Callable[[], bool]) -> "ApiClient":
+        """The same client, within its context, whose writes are sent only while that is so; else ``NotLeading``.
+
+        It is asked at the last moment, since a process may be stopped for long at any line.
+        """
+        fenced = copy.copy(self)
+        fenced._may_write = permitted
+        return fenced
 
     async def __aenter__(self) -> Self:
         self._session = aiohttp.ClientSession(
@@ -219,6 +230,8 @@ class ApiClient:
         if call.body is not None:
             headers["Content-Type"] = call.content_type
         resource = resource_of(call.path)
+        if call.method != "GET" and not self._may_write():
+            raise NotLeading(f"{call}: not sent, because somebody else may lead by now")
         try:
             response = await self._session.request(
                 call.method,

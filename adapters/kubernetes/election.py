@@ -3,7 +3,7 @@
 The protocol is that of client-go (spec 10.7): who holds the Lease renews it; others take it once they have seen it
 unchanged for its whole duration *by their own clock*. Clocks of different machines are never compared. A holder that
 cannot renew in time stops before anybody else may begin. Unlike the reference the Lease is given back on a graceful
-stop, so that a successor need not wait for it.
+stop, so that a successor need not wait for it (``docs/decisions/0007``).
 
 Being leader is liveness, not safety: decisions are fenced in the journal and commands are idempotent.
 """
@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 import structlog
 
+from adapters.kubernetes.announcements import leadership_event
 from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.errors import ApiError, ElectionError, KubernetesError, LeadershipLost
 from adapters.kubernetes.pace import Clock, micro_time
@@ -31,12 +32,6 @@ NAMESPACE_FILE: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/name
 _RELEASED_SECONDS: Final = 1
 """``leaseDurationSeconds`` of a Lease that was given back, as client-go writes it; the API refuses 0."""
 
-_REPORTER_CHARACTERS_MAX: Final = 63
-"""The API server wants a qualified name as the reporter."""
-
-_TELL_SECONDS_MAX: Final = 2.0
-"""Less than the time between two renewals, which have to wait for it."""
-
 _RELEASE_SECONDS_MAX: Final = 3.0
 """A stop must not wait long for an API server that is gone."""
 
@@ -48,8 +43,7 @@ class ElectionSettings(msgspec.Struct, frozen=True, kw_only=True):
     renew_deadline_seconds: float = 10.0
     """Shorter than the lease: the holder has stopped before a candidate may take over."""
     retry_seconds: float = 2.0
-    retry_jitter: float = 1.2
-    """Candidates wait up to 2.2 times as long, so that they do not all ask at the same moment."""
+    """Between two renewals. A candidate looks twice as often, so that it sees a renewal soon and misses no expiry."""
 
 
 class _LeaseSpec(msgspec.Struct, rename="camel", omit_defaults=True):
@@ -110,20 +104,28 @@ class Election:
         self._seen: _Lease | None = None
         self._seen_at = 0.0
         self._renewed_at = 0.0
+        self._telling: asyncio.Task[None] | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether this candidate leads at this very moment, also when its process has just been woken from a long stop.
+
+        Nobody else can hold the Lease while this is true: it ends before the Lease does.
+        """
+        return self.leading and self._seconds_left() > 0
 
     async def acquire(self) -> None:
         """Return once this candidate leads. Raises ``ElectionError`` where it never could."""
         holder = None
-        while not await self._attempt(self._settings.renew_deadline_seconds):
+        while not await self._attempt(self._attempt_seconds_max):
             now = self._seen.spec.holder_identity if self._seen else None
             if now != holder:
                 _log.info("another instance leads", holder=now, lease=f"{self.namespace}/{self._name}")
                 holder = now
-            jitter = 1 + self._settings.retry_jitter * self._clock.random()
-            await self._clock.sleep(self._settings.retry_seconds * jitter)
+            await self._clock.sleep(self._pause_seconds())
         self.leading = True
         _log.info("leading", identity=self.identity, lease=f"{self.namespace}/{self._name}")
-        await self._tell()
+        self._telling = asyncio.create_task(self._tell())
 
     async def keep(self) -> None:
         """Renew for ever. Raises ``LeadershipLost`` as soon as nobody may rely on this candidate leading."""
@@ -131,7 +133,7 @@ class Election:
         while True:
             await self._clock.sleep(max(0.0, min(self._settings.retry_seconds, self._seconds_left())))
             left = self._seconds_left()
-            if left > 0 and await self._attempt(left):
+            if left > 0 and await self._attempt(min(left, self._attempt_seconds_max)):
                 continue
             taken = self._seen is not None and self._seen.spec.holder_identity != self.identity
             if self._seconds_left() <= 0 or taken:
@@ -142,6 +144,9 @@ class Election:
 
     async def release(self) -> None:
         """Give the Lease back, if it is held. What goes wrong only makes a successor wait."""
+        if self._telling is not None:
+            self._telling.cancel()
+            await asyncio.gather(self._telling, return_exceptions=True)
         if not self.leading or self._seen is None:
             return
         self.leading = False
@@ -161,31 +166,25 @@ class Election:
 
     async def _tell(self) -> None:
         """Post the Event that the reference posts on the Lease; that it cannot be posted changes nothing."""
-        now_ms = self._clock.now_ms()
-        identity = self.identity[:_REPORTER_CHARACTERS_MAX]
-        body = {
-            "apiVersion": EVENTS.api_version,
-            "kind": EVENTS.kind,
-            "metadata": {"namespace": self.namespace, "name": f"{self._name}.{now_ms:x}"},
-            "eventTime": micro_time(now_ms),
-            "reportingController": identity,
-            "reportingInstance": identity,
-            "type": "Normal",
-            "reason": "LeaderElection",
-            "action": "LeaderElection",
-            "note": f"{self.identity} became leader",
-            "regarding": {
-                "apiVersion": LEASES.api_version,
-                "kind": LEASES.kind,
-                "namespace": self.namespace,
-                "name": self._name,
-            },
-        }
+        event = leadership_event(self.identity, lease=self._name, namespace=self.namespace, now_ms=self._clock.now_ms())
         try:
-            async with asyncio.timeout(_TELL_SECONDS_MAX):
-                await self._client.create(EVENTS, self.namespace, msgspec.json.encode(body))
-        except (KubernetesError, TimeoutError) as error:
+            await self._client.create(EVENTS, self.namespace, event)
+        except KubernetesError as error:
             _log.info("the Event about the lease was not posted", error=str(error))
+
+    @property
+    def _attempt_seconds_max(self) -> float:
+        """A request that nobody answers, on a connection that is dead, must leave time for another one."""
+        return self._settings.renew_deadline_seconds / 2
+
+    def _pause_seconds(self) -> float:
+        """Until a candidate asks again: soon, not all at the same moment, and at once when the Lease expires."""
+        pause = self._settings.retry_seconds / 2 * (1 - self._clock.random() / 2)
+        if self._seen is not None and self._seen.spec.holder_identity:
+            left = self._expires_at(self._seen.spec) - self._clock.monotonic()
+            if left > 0:
+                return min(pause, left)
+        return pause
 
     def _seconds_left(self) -> float:
         """Until a Lease that is not renewed may be relied upon no longer."""
@@ -230,9 +229,11 @@ class Election:
     def _available(self, spec: _LeaseSpec) -> bool:
         if spec.holder_identity in (None, "", self.identity):
             return True
-        # As client-go: the holder's word for how long it holds is what it wrote itself.
-        duration = spec.lease_duration_seconds or self._settings.lease_seconds
-        return self._clock.monotonic() >= self._seen_at + duration
+        return self._clock.monotonic() >= self._expires_at(spec)
+
+    def _expires_at(self, spec: _LeaseSpec) -> float:
+        """As client-go: the holder's word for how long it holds is what it wrote itself."""
+        return self._seen_at + (spec.lease_duration_seconds or self._settings.lease_seconds)
 
     def _ours(self, spec: _LeaseSpec | None) -> _LeaseSpec:
         now = micro_time(self._clock.now_ms())

@@ -6,6 +6,7 @@
     ├── CredentialsError      who we are, or where the API server is, cannot be found out
     └── ElectionError         the Lease cannot be used: its namespace is missing, or we may not write it
         └── LeadershipLost    the Lease could not be renewed in time, or somebody else took it
+    NotLeading                a write was held back, because this instance may not act any more (no trouble of the API)
 
 Errors of aiohttp, ssl and the kubernetes library are translated at the border and kept as ``__cause__``.
 """
@@ -64,6 +65,10 @@ class ApiError(KubernetesError):
 
 class ApiUnavailable(KubernetesError):
     """There was no usable answer; a write may or may not have been carried out. The cause is ``__cause__``."""
+
+
+class NotLeading(Exception):
+    """A write was held back: somebody else may lead by now. Outside the tree, so that nobody tries it again."""
 
 
 class CredentialsError(KubernetesError):

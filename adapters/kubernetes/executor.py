@@ -18,7 +18,7 @@ from adapters.journal.errors import JournalUnavailable, MessageRefused
 from adapters.journal.port import Message, Timers
 from adapters.kubernetes.announcements import cut
 from adapters.kubernetes.client import ApiClient
-from adapters.kubernetes.errors import ApiError, KubernetesError
+from adapters.kubernetes.errors import ApiError, KubernetesError, NotLeading
 from adapters.kubernetes.lanes import Lanes
 from adapters.kubernetes.observer import FactWriter
 from adapters.kubernetes.pace import BackOff, Clock
@@ -129,6 +129,14 @@ class Executor:
         return finished
 
     async def _carry_out(self, lane: _Lane, issued: Issued) -> None:
+        try:
+            await self._attempt(lane, issued)
+        except NotLeading as error:
+            # Whoever leads finds it without an outcome, and carries it out.
+            _log.info("a command is left to the next leader", set=str(lane.set_name), error=str(error))
+            self._forget(issued)
+
+    async def _attempt(self, lane: _Lane, issued: Issued) -> None:
         if isinstance(issued.command, SetTimer):
             await self._schedule(lane.set_name, issued.command)
             self._forget(issued)
