@@ -90,8 +90,50 @@ class ObjectLeftAlone(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=T
     """Of the object, where it has been seen; empty where a refused command told of it."""
 
 
+class RolloutStepped(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="RolloutStepped"):
+    """The leader StatefulSet is to have another partition or number of replicas (spec 4.5)."""
+
+    key: str
+    """Of the revision that groups are to have."""
+    partition_before: int
+    partition: int
+    replicas_before: int
+    replicas: int
+    because: str
+
+
+class RolloutBlocked(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="RolloutBlocked"):
+    """A rollout waits for groups below the partition that are not ready: they use up the budget (spec D9)."""
+
+    key: str
+    partition: int
+    groups: tuple[str, ...]
+    """Names of those groups, the first few of them."""
+    count: int
+    """How many they are in all."""
+
+
+class LeaderReplacementStarted(
+    msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="LeaderReplacementStarted"
+):
+    """A leader pod that is down anyway is deleted so that a rollout can go on (spec D9, D24). No failure led to it."""
+
+    group: str
+    leader_uid: str
+    partition: int
+    because: str
+
+
 LifecycleFact = (
-    RevisionChosen | GroupChanged | GroupRecreationStarted | FailureLeftAlone | ConditionChanged | ObjectLeftAlone
+    RevisionChosen
+    | GroupChanged
+    | GroupRecreationStarted
+    | FailureLeftAlone
+    | ConditionChanged
+    | ObjectLeftAlone
+    | RolloutStepped
+    | RolloutBlocked
+    | LeaderReplacementStarted
 )
 
 

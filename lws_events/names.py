@@ -33,6 +33,8 @@ REPLICAS: Final = f"{PREFIX}replicas"
 LEADER_NAME: Final = f"{PREFIX}leader-name"
 EXCLUSIVE_TOPOLOGY: Final = f"{PREFIX}exclusive-topology"
 SUBGROUP_EXCLUSIVE_TOPOLOGY: Final = f"{PREFIX}subgroup-exclusive-topology"
+TOPOLOGY_KEYS: Final = (EXCLUSIVE_TOPOLOGY, SUBGROUP_EXCLUSIVE_TOPOLOGY)
+"""Of a set, copied into its leaders' template although no revision holds them (spec 4.3, D21)."""
 SUBGROUP_SIZE: Final = f"{PREFIX}subgroup-size"
 SUBGROUP_POLICY_TYPE: Final = f"{PREFIX}subgroup-policy-type"
 SUBDOMAIN_POLICY: Final = f"{PREFIX}subdomainPolicy"
@@ -48,6 +50,7 @@ IGNORE_FAILURE: Final = f"{OWN_PREFIX}ignore-failure"
 """On a pod, so in a template: its failures do not end the group."""
 KEPT_FOR_DEBUGGING: Final = f"{OWN_PREFIX}kept-for-debugging"
 """Annotation and label that the controller writes on the leader pod of a group that is kept."""
+REPLACE_BROKEN_GROUPS_FIRST: Final = f"{OWN_PREFIX}replace-broken-groups-first"
 LAST_APPLIED: Final = "kubectl.kubernetes.io/last-applied-configuration"
 
 _INT32_MAX: Final = 2**31 - 1

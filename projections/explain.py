@@ -10,6 +10,7 @@ from typing import assert_never
 from lws_events.commands import (
     AnyCommand,
     ApplyLeaderStatefulSet,
+    ApplyWorkerMetadata,
     CreateControllerRevision,
     CreatePodGroup,
     CreateService,
@@ -25,9 +26,12 @@ from lws_events.decisions import (
     FailureLeftAlone,
     GroupChanged,
     GroupRecreationStarted,
+    LeaderReplacementStarted,
     LifecycleFact,
     ObjectLeftAlone,
     RevisionChosen,
+    RolloutBlocked,
+    RolloutStepped,
 )
 from lws_events.events import (
     CommandFailed,
@@ -134,6 +138,8 @@ def explain_command(command: AnyCommand) -> str:
             return f"apply leader StatefulSet {command.name}"
         case CreateWorkerStatefulSet():
             return f"create worker StatefulSet {command.name}"
+        case ApplyWorkerMetadata():
+            return f"apply the set's labels and annotations to worker StatefulSet {command.name}"
         case CreateService():
             return f"create headless Service {command.name}"
         case CreatePodGroup():
@@ -171,8 +177,27 @@ def explain_lifecycle(fact: LifecycleFact) -> str:
             return f"condition {fact.condition} became {fact.status}"
         case ObjectLeftAlone():
             return f"{fact.kind} {fact.name} is left alone, because {fact.because}"
+        case RolloutStepped():
+            return _step(fact)
+        case RolloutBlocked():
+            more = f" and {fact.count - len(fact.groups)} more" if fact.count > len(fact.groups) else ""
+            return (
+                f"the rolling update cannot go below partition {fact.partition}: the budget is used up by groups that "
+                f"are not ready: {', '.join(fact.groups)}{more}"
+            )
+        case LeaderReplacementStarted():
+            return f"group {fact.group}: its leader pod is to be replaced, because {fact.because}"
         case _:
             assert_never(fact)
+
+
+def _step(step: RolloutStepped) -> str:
+    changes = []
+    if step.partition != step.partition_before:
+        changes.append(f"the partition is to move from {step.partition_before} to {step.partition}")
+    if step.replicas != step.replicas_before:
+        changes.append(f"the leader StatefulSet is to go from {step.replicas_before} to {step.replicas} groups")
+    return f"rolling update: {' and '.join(changes)}, because {step.because}"
 
 
 def timestamp(at_ms: int) -> str:

@@ -16,9 +16,12 @@ from lws_events.decisions import (
     FailureLeftAlone,
     GroupChanged,
     GroupRecreationStarted,
+    LeaderReplacementStarted,
     LifecycleFact,
     ObjectLeftAlone,
     RevisionChosen,
+    RolloutBlocked,
+    RolloutStepped,
 )
 from lws_events.events import (
     CommandFailed,
@@ -194,9 +197,9 @@ def _cause(event: RecordedEvent) -> str:
 
 def _group_of_fact(set_name: SetName, fact: LifecycleFact) -> str:
     match fact:
-        case GroupChanged() | GroupRecreationStarted() | FailureLeftAlone():
+        case GroupChanged() | GroupRecreationStarted() | FailureLeftAlone() | LeaderReplacementStarted():
             return group_token(set_name, fact.group)
-        case ConditionChanged() | RevisionChosen():
+        case ConditionChanged() | RevisionChosen() | RolloutStepped() | RolloutBlocked():
             return WHOLE_SET
         case ObjectLeftAlone():
             return group_of_target(set_name, f"{fact.kind.lower()}/{fact.name}")

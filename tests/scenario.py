@@ -164,7 +164,7 @@ class Scenario:
             "annotations": {names.REPLICAS: manifest["metadata"]["annotations"][names.REPLICAS]},
             "owner": events.Owner("LeaderWorkerSet", "sample", self.set_uid),
             "replicas": manifest["spec"]["replicas"],
-            "partition": 0,
+            "partition": manifest["spec"]["updateStrategy"]["rollingUpdate"]["partition"],
             "status_replicas": manifest["spec"]["replicas"],
         }
         return self.see(subjects.STATEFULSET, "sample", events.StatefulSetObserved(**(defaults | view)))

@@ -10,13 +10,17 @@ from lws_events.decisions import (
     GroupChanged,
     GroupRecreationStarted,
     Issued,
+    LeaderReplacementStarted,
     LifecycleFact,
     ObjectLeftAlone,
     RevisionChosen,
+    RolloutBlocked,
+    RolloutStepped,
 )
 from lws_events.machine import counting, members, strangers
 from lws_events.machine.retry import target_of_timer
 from lws_events.machine.state import Aggregate, Retry
+from lws_events.names import REVISION_KEY
 
 
 def apply(state: Aggregate, decision: Decision, *, at_ms: int) -> None:
@@ -46,6 +50,8 @@ def _apply_command(state: Aggregate, issued: Issued, *, at_ms: int) -> None:
 def _apply_fact(state: Aggregate, fact: LifecycleFact) -> None:
     match fact:
         case RevisionChosen():
+            if state.own_leader_set is not None and state.own_leader_set.labels.get(REVISION_KEY) != fact.key:
+                counting.note_broken(state)
             state.target_key = fact.key
             state.chosen_for = state.wanted_data
             counting.recount_all(state)
@@ -66,7 +72,9 @@ def _apply_fact(state: Aggregate, fact: LifecycleFact) -> None:
                 group.unjudged.pop(fact.pod_uid, None)
         case ObjectLeftAlone():
             strangers.told(state, fact)
-        case ConditionChanged():
+        case RolloutBlocked():
+            state.blocked = fact
+        case ConditionChanged() | RolloutStepped() | LeaderReplacementStarted():
             pass
         case _:
             assert_never(fact)

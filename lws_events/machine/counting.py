@@ -1,10 +1,12 @@
-"""Each group's part in the status, and the sums over groups, kept up to date one group at a time (spec 4.8).
+"""Each group's part in the status and in a rolling update, kept up to date one group at a time (spec 4.5.1, 4.8).
 
 Groups whose worker StatefulSet is missing are not counted at all (spec D55). A terminating leader or worker
-StatefulSet is not ready (spec D8). A group's size is its own (spec D29).
+StatefulSet is not ready (spec D8). A group's size is its own (spec D29). A leader with other topology annotations than
+the set asks for is not updated (spec D21).
 """
 
-from lws_events.events import StatefulSetObserved
+from lws_events.events import PodObserved, StatefulSetObserved
+from lws_events.machine.marks import INDEX_END, UNMARKED, GroupMarks, Marks, put_bit
 from lws_events.machine.state import Aggregate, Counts, Group
 from lws_events.names import REVISION_KEY
 
@@ -12,10 +14,14 @@ NONE = Counts()
 
 
 def recount(state: Aggregate, group: Group) -> bool:
-    """Bring the totals up to date after a change of one group; says whether they changed."""
-    now = _counts(state, group)
+    """Bring totals and marks up to date after a change of one group; says whether they changed."""
+    marks = _marks(state, group, key=state.target_key)
+    marked = _put(state, state.marks, group, marks)
+    if marks.ready or group.leader is None:
+        forget_broken(state, group)
+    now = _counts(state, group, marks)
     if now == group.counted:
-        return False
+        return marked
     state.totals = state.totals.plus(group.counted, sign=-1).plus(now)
     group.counted = now
     return True
@@ -24,9 +30,39 @@ def recount(state: Aggregate, group: Group) -> bool:
 def recount_all(state: Aggregate) -> None:
     """Count anew: after a change of the spec or of the target revision."""
     state.totals = NONE
+    state.marks = Marks()
     for group in state.groups.values():
-        group.counted = _counts(state, group)
+        marks = _marks(state, group, key=state.target_key)
+        _put(state, state.marks, group, marks)
+        group.counted = _counts(state, group, marks)
         state.totals = state.totals.plus(group.counted)
+
+
+def marks_for(state: Aggregate, *, key: str) -> Marks:
+    """The marks of all groups if they are to have revision ``key``.
+
+    Those of the target revision are at hand; for another one, which is then about to be chosen, groups are looked at.
+    """
+    if key == state.target_key:
+        return state.marks
+    found = Marks()
+    for group in state.groups.values():
+        _put(state, found, group, _marks(state, group, key=key))
+    return found
+
+
+def note_broken(state: Aggregate) -> None:
+    """A rollout begins: remember which groups exist and are not ready (spec D9)."""
+    state.broken = bytearray()
+    for group in state.groups.values():
+        if group.leader is not None and not group_is_ready(state, group) and _has_index(state, group):
+            put_bit(state.broken, group.index, on=True)
+
+
+def forget_broken(state: Aggregate, group: Group) -> None:
+    """A group that has been ready since, or has another leader, is none that was broken before."""
+    if state.broken and _has_index(state, group):
+        put_bit(state.broken, group.index, on=False)
 
 
 def leader_is_ready(group: Group) -> bool:
@@ -61,25 +97,55 @@ def group_is_ready(state: Aggregate, group: Group) -> bool:
     return worker_set is not None and workers_are_ready(worker_set, leader_uid=leader.view.uid)
 
 
-def _counts(state: Aggregate, group: Group) -> Counts:
-    spec, leader = state.spec, group.leader
+def _has_index(state: Aggregate, group: Group) -> bool:
+    """Whether the group takes part in rollouts: the planner knows leaders by name and label, which must agree."""
     index = group.index
-    if spec is None or leader is None or index < 0:
+    return 0 <= index < INDEX_END and group.name == f"{state.name.name}-{index}"
+
+
+def _put(state: Aggregate, marks: Marks, group: Group, of_group: GroupMarks) -> bool:
+    return _has_index(state, group) and marks.put(group.index, of_group)
+
+
+def _marks(state: Aggregate, group: Group, *, key: str) -> GroupMarks:
+    leader, worker_set = group.leader, group.worker_set
+    if leader is None:
+        return UNMARKED
+    leader_is_updated = leader.view.labels.get(REVISION_KEY, "") == key and _has_topology(state, leader.view)
+    overdue = not leader_is_updated and not leader_is_ready(group) and leader.view.deleting_since is None
+    if state.size_of(group) == 1:
+        is_whole, workers_are_updated = True, True
+    else:
+        is_whole = worker_set is not None
+        workers_are_updated = worker_set is None or worker_set.labels.get(REVISION_KEY, "") == key
+    updated = leader_is_updated and workers_are_updated
+    return GroupMarks(
+        ready=is_whole and group_is_ready(state, group),
+        updated=is_whole and updated,
+        outdated=not updated,
+        overdue=overdue,
+    )
+
+
+def _has_topology(state: Aggregate, leader: PodObserved) -> bool:
+    """Whether a leader pod was made with the topology that the set asks for. One made by hand is taken as it is."""
+    if state.spec is None or leader.owner is None:
+        return True
+    return all(leader.annotations.get(name, "") == value for name, value in state.spec.topology.items())
+
+
+def _counts(state: Aggregate, group: Group, marks: GroupMarks) -> Counts:
+    spec, index = state.spec, group.index
+    if spec is None or group.leader is None or index < 0:
         return NONE
-    with_workers = state.size_of(group) != 1
-    if with_workers and group.worker_set is None:
+    if state.size_of(group) != 1 and group.worker_set is None:
         return NONE
-    ready = group_is_ready(state, group)
-    keys = [leader.view.labels.get(REVISION_KEY, "")]
-    if with_workers and group.worker_set is not None:
-        keys.append(group.worker_set.labels.get(REVISION_KEY, ""))
-    updated = all(key == state.target_key for key in keys)
     counts_for_rollout = spec.partition <= index < spec.replicas
     return Counts(
-        ready=int(ready),
-        updated=int(updated),
+        ready=int(marks.ready),
+        updated=int(marks.updated),
         existing_from_partition=int(counts_for_rollout),
-        updated_from_partition=int(counts_for_rollout and updated),
-        updated_ready_from_partition=int(counts_for_rollout and updated and ready),
-        ready_wanted=int(ready and index < spec.replicas),
+        updated_from_partition=int(counts_for_rollout and marks.updated),
+        updated_ready_from_partition=int(counts_for_rollout and marks.updated and marks.ready),
+        ready_wanted=int(marks.ready and index < spec.replicas),
     )

@@ -34,13 +34,15 @@ class Draft:
             return False
         return not sight.is_unseen(self.state, about, at_ms=self.at_ms)
 
-    def issue(self, command: AnyCommand, *, announce: RecordEvent | None = None) -> bool:
+    def issue(
+        self, command: AnyCommand, *, announce: RecordEvent | None = None, announce_next: tuple[RecordEvent, ...] = ()
+    ) -> bool:
         """Add a command, if one for its target can be issued; says whether it was."""
         about = target(command)
         if not self.can_issue(about):
             return False
         identity = f"{self.epoch}-{self.cause}-{len(self._issued)}"
-        self._issued[about] = Issued(id=identity, command=command, announce=announce)
+        self._issued[about] = Issued(id=identity, command=command, announce=announce, announce_next=announce_next)
         return True
 
     def wait(self, timer: str, *, delay_ms: int) -> None:

@@ -9,12 +9,14 @@ import hashlib
 from lws_events import names
 from lws_events.canonical.errors import CanonicalError
 from lws_events.commands import ApplyLeaderStatefulSet, RecordEvent
-from lws_events.decisions import ObjectLeftAlone
+from lws_events.decisions import ObjectLeftAlone, RolloutStepped
 from lws_events.events import StatefulSetObserved
 from lws_events.machine import announcements
 from lws_events.machine.draft import Draft
 from lws_events.machine.manifest import as_json, lws_object
-from lws_events.machine.rollout import Plan, plan
+from lws_events.machine.rollout.planner import Plan
+from lws_events.machine.rollout.situation import Planned, plan_for
+from lws_events.machine.rollout.words import surplus_words, update_words
 from lws_events.machine.state import Aggregate, precedes
 from lws_events.machine.versions import newest
 from lws_events.objects.leader_statefulset import leader_statefulset
@@ -30,19 +32,19 @@ def decide_leader(draft: Draft, *, key: str) -> None:
     if existing is not None and state.own_leader_set is None:
         _warn_about_owner(draft, existing)
         return
-    wanted = plan(state.spec)
-    inputs = _inputs(state, key=key, wanted=wanted)
-    if existing is not None and _is_up_to_date(state, inputs=inputs, key=key):
-        return
-    if not draft.can_issue(f"statefulset/{state.name.name}"):
-        return
     try:
-        manifest = leader_statefulset(
-            lws_object(state), partition=wanted.partition, replicas=wanted.replicas, revision_key=key
-        )
+        planned = plan_for(state, key=key)
+        inputs = _inputs(state, key=key, wanted=planned.plan)
+        if existing is not None and _is_up_to_date(state, inputs=inputs, key=key):
+            return
+        if not draft.can_issue(f"statefulset/{state.name.name}"):
+            return
+        partition, replicas, _ = planned.plan
+        manifest = leader_statefulset(lws_object(state), partition=partition, replicas=replicas, revision_key=key)
     except (CanonicalError, ScalingError) as error:
         draft.warn(failure_warning(state, str(error)))
         return
+    announced = _announcements(state, planned, key=key)
     draft.issue(
         ApplyLeaderStatefulSet(
             name=state.name.name,
@@ -51,8 +53,10 @@ def decide_leader(draft: Draft, *, key: str) -> None:
             inputs=inputs,
             manifest=as_json(manifest),
         ),
-        announce=_announcement(state, key=key, wanted=wanted),
+        announce=announced[0] if announced else None,
+        announce_next=announced[1:],
     )
+    _note_step(draft, planned, key=key)
 
 
 def failure_warning(state: Aggregate, error: str) -> RecordEvent:
@@ -105,33 +109,37 @@ def _is_up_to_date(state: Aggregate, *, inputs: str, key: str) -> bool:
     )
 
 
-def _announcement(state: Aggregate, *, key: str, wanted: Plan) -> RecordEvent | None:
-    """What to say of an apply once it has succeeded: that the set was created, shrinks or moves on (spec 4.6, D15)."""
-    existing, lws, name = state.leader_set, state.set_, state.name.name
+def _announcements(state: Aggregate, planned: Planned, *, key: str) -> tuple[RecordEvent, ...]:
+    """What to say of an apply once it has succeeded: that the set was created, shrinks, moves on (spec 4.6, D15)."""
+    lws, name, plan, present = state.set_, state.name.name, planned.plan, planned.present
     assert lws is not None
-    if existing is None:
+    if present is None:
         note = f"Created leader statefulset {name}"
-        return _about_revision(state, key, reason="GroupsProgressing", action="Create", note=note)
-    if wanted.replicas < existing.replicas:
-        note = _surplus_words(name, first=wanted.replicas, last=existing.replicas - 1)
-        return announcements.about_set(lws.uid, reason="GroupsProgressing", action="Delete", note=note)
-    current = existing.partition or 0
-    if wanted.partition < current and existing.labels.get(names.REVISION_KEY) == key:
-        note = _update_words(first=wanted.partition, last=current - 1)
-        return _about_revision(state, key, reason="GroupsUpdating", action="Update", note=note)
-    return None
+        return (_about_revision(state, key, reason="GroupsProgressing", action="Create", note=note),)
+    found = []
+    note = surplus_words(name, plan, present)
+    if note:
+        found.append(announcements.about_set(lws.uid, reason="GroupsProgressing", action="Delete", note=note))
+    note = update_words(plan, present)
+    if note:
+        found.append(_about_revision(state, key, reason="GroupsUpdating", action="Update", note=note))
+    return tuple(found)
 
 
-def _surplus_words(set_name: str, *, first: int, last: int) -> str:
-    """Text for groups that are taken away; it says "surge" for plain scale-downs, too (spec D15)."""
-    if first == last:
-        return f"deleting surge replica {set_name}-{first}"
-    return f"deleting surge replicas from {set_name}-{first} to {set_name}-{last}"
-
-
-def _update_words(*, first: int, last: int) -> str:
-    """Text for groups that a lower partition lets go; upward moves have none (spec D14)."""
-    return f"Updating replica {first}" if first == last else f"Updating replicas {first} to {last} (inclusive)"
+def _note_step(draft: Draft, planned: Planned, *, key: str) -> None:
+    plan, present = planned.plan, planned.present
+    if present is None or (plan.partition, plan.replicas) == (present.partition, present.replicas):
+        return
+    draft.note(
+        RolloutStepped(
+            key=key,
+            partition_before=present.partition,
+            partition=plan.partition,
+            replicas_before=present.replicas,
+            replicas=plan.replicas,
+            because=planned.because,
+        )
+    )
 
 
 def _about_revision(state: Aggregate, key: str, *, reason: str, action: str, note: str) -> RecordEvent:

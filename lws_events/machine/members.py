@@ -217,6 +217,7 @@ def _remove_pod(state: Aggregate, group: Group, name: str, known: PodState) -> N
     if name != group.name:
         del group.workers[name]
         return
+    counting.forget_broken(state, group)
     group.leader = None
     group.unjudged = {}
     group.recreation = None

@@ -11,7 +11,8 @@ from lws_events.gang import leader_of
 from lws_events.machine import members, set_objects, sight
 from lws_events.machine.change import Change
 from lws_events.machine.retry import target_of_timer
-from lws_events.machine.state import Aggregate, AppliedLeader, precedes
+from lws_events.machine.rollout.standing import applied_leader
+from lws_events.machine.state import Aggregate, precedes
 from lws_events.subjects import POD_GROUP
 
 
@@ -43,7 +44,7 @@ def is_gone(command: commands.AnyCommand, failed: events.CommandFailed) -> bool:
 def _fold_success(state: Aggregate, issued: Issued, fact: events.CommandSucceeded) -> None:
     match issued.command:
         case commands.ApplyLeaderStatefulSet():
-            state.applied = AppliedLeader(issued.command.inputs, fact.uid, fact.resource_version, fact.generation)
+            state.applied = applied_leader(issued.command, fact)
         case commands.UpdateSetStatus():
             is_ours = state.set_ is not None and state.set_.uid == issued.command.uid
             if is_ours and not precedes(fact.resource_version, state.status_version):

@@ -3,7 +3,7 @@
 Templates and claims are not among them: they stay JSON and go through ``canonical`` and ``objects``.
 """
 
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -25,6 +25,12 @@ class SetSpec(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     unique_services: bool = False
     """``networkConfig.subdomainPolicy`` is ``UniquePerReplica``: a Service for each group."""
     partition: int = 0
+    max_unavailable: int | str = 1
+    max_surge: int | str = 0
+    topology: dict[str, str] = {}
+    """The topology annotations that go into the leaders' template (spec 2.2): name → value, empty where not set."""
+    replace_broken_first: bool = False
+    """The annotation that lets a blocked rollout replace groups that were broken before it began (spec D9)."""
     exclusive_topology: str = ""
     """Topology key of the annotation; an empty value counts as none (spec D22)."""
     after_start: bool = False
@@ -38,6 +44,8 @@ class SetSpec(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 
 class _RollingUpdate(msgspec.Struct, rename="camel"):
     partition: int | None = None
+    max_unavailable: int | str | None = None
+    max_surge: int | str | None = None
 
 
 class _Rollout(msgspec.Struct, rename="camel"):
@@ -51,6 +59,7 @@ class _Network(msgspec.Struct, rename="camel"):
 class _Template(msgspec.Struct, rename="camel"):
     size: int | None = None
     restart_policy: str | None = None
+    sub_group_policy: dict[str, Any] | None = None
 
 
 class _Spec(msgspec.Struct, rename="camel"):
@@ -68,7 +77,7 @@ def read_spec(raw: bytes, annotations: dict[str, str]) -> SetSpec:
     """Read a stored spec. Raises ``msgspec.DecodeError`` where the schema was bypassed."""
     spec = _DECODER.decode(raw)
     template = spec.leader_worker_template
-    rollout = spec.rollout_strategy.rolling_update_configuration if spec.rollout_strategy else None
+    rollout = (spec.rollout_strategy and spec.rollout_strategy.rolling_update_configuration) or _RollingUpdate()
     policy = RECREATE_ON_RESTART if template.restart_policy is None else template.restart_policy
     after_start = policy == RECREATE_AFTER_START or (
         policy == RECREATE_ON_RESTART and names.RECREATE_GROUP_AFTER_START in annotations
@@ -79,7 +88,16 @@ def read_spec(raw: bytes, annotations: dict[str, str]) -> SetSpec:
         restart_policy=policy,
         startup_policy=spec.startup_policy or "LeaderCreated",
         unique_services=spec.network_config is not None and spec.network_config.subdomain_policy == UNIQUE_PER_REPLICA,
-        partition=(rollout.partition if rollout else None) or 0,
+        partition=rollout.partition or 0,
+        max_unavailable=1 if rollout.max_unavailable is None else rollout.max_unavailable,
+        max_surge=0 if rollout.max_surge is None else rollout.max_surge,
+        topology=_topology(template, annotations),
+        replace_broken_first=annotations.get(names.REPLACE_BROKEN_GROUPS_FIRST) == "true",
         exclusive_topology=annotations.get(names.EXCLUSIVE_TOPOLOGY, ""),
         after_start=after_start,
     )
+
+
+def _topology(template: _Template, annotations: dict[str, str]) -> dict[str, str]:
+    named = names.TOPOLOGY_KEYS if template.sub_group_policy is not None else (names.EXCLUSIVE_TOPOLOGY,)
+    return {name: annotations.get(name, "") for name in named}

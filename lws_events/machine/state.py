@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from lws_events import names
-from lws_events.decisions import GroupRecreationStarted, Issued, ObjectLeftAlone
+from lws_events.decisions import GroupRecreationStarted, Issued, ObjectLeftAlone, RolloutBlocked
 from lws_events.events import (
     Owner,
     PodGroupObserved,
@@ -21,6 +21,7 @@ from lws_events.events import (
     StatefulSetObserved,
     View,
 )
+from lws_events.machine.marks import Marks
 from lws_events.machine.spec import SetSpec
 from lws_events.subjects import SetName
 
@@ -134,6 +135,11 @@ class AppliedLeader(msgspec.Struct, frozen=True, omit_defaults=True):
     """Of the API server's answer: a view from before it says nothing about what was applied."""
     generation: int = 0
     """``metadata.generation`` of the answer: a later one is someone else's change."""
+    key: str = ""
+    partition: int = 0
+    replicas: int = 0
+    annotations: dict[str, str] = {}
+    """As far as observations would show them."""
 
 
 class Unseen(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -177,6 +183,12 @@ class Aggregate(msgspec.Struct, omit_defaults=True):
     pod_groups: dict[str, PodGroupObserved] = {}
     """PodGroups by name. They do not keep the state of a set alive: they go with their leaders."""
     totals: Counts = Counts()
+    marks: Marks = msgspec.field(default_factory=Marks)
+    """What a rolling update asks of groups, bit by bit."""
+    broken: bytearray = msgspec.field(default_factory=bytearray)
+    """Bits of the groups that were not ready when the rollout began, and have been neither ready nor replaced since."""
+    blocked: RolloutBlocked | None = None
+    """The last time that it was said of a rollout that it is blocked."""
 
     in_flight: dict[str, Issued] = {}
     unseen: dict[str, Unseen] = {}

@@ -20,7 +20,11 @@ from tests.journals.recording import FOLDER, STORIES
 
 JOURNALS: Final = sorted(FOLDER.glob("*.jsonl.gz"))
 
-CHANGED_ON_PURPOSE: Final[dict[str, str]] = {}
+CHANGED_ON_PURPOSE: Final[dict[str, str]] = {
+    "changed_template_is_rolled_out_and_old_revisions_go": "rolling updates go group by group, within the budget",
+    "fifth_group_waits_for_a_rack_of_its_own": "a change of the number of groups is on record, with its reason",
+    "set_is_scaled_and_deleted": "a change of the number of groups is on record, with its reason",
+}
 """Journals of earlier machines in which this one decides otherwise: name → what became better."""
 
 

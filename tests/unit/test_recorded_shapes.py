@@ -35,6 +35,7 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
             "available_replicas": 0,
             "current_revision": "",
             "update_revision": "",
+            "claims": None,
         },
     ),
     (
@@ -90,10 +91,10 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
     ('{"type":"EpochStarted","epoch":"epoch"}', {}),
 ]
 COMMANDS: list[tuple[str, dict[str, Any]]] = [
-    ('{"command":"CreateControllerRevision","name":"name","manifest":{}}', {}),
+    ('{"command":"CreateControllerRevision","name":"name","manifest":{}}', {"leader_set": "", "template": None}),
     (
         '{"command":"ApplyLeaderStatefulSet","name":"name","owner_uid":"owner_uid","manifest":{}}',
-        {"uid": "", "inputs": ""},
+        {"uid": "", "inputs": "", "adopts": False},
     ),
     ('{"command":"CreateWorkerStatefulSet","name":"name","owner_uid":"owner_uid","manifest":{}}', {}),
     ('{"command":"CreateService","name":"name","owner_uid":"owner_uid","manifest":{}}', {}),
@@ -123,6 +124,15 @@ LIFECYCLE: list[tuple[str, dict[str, Any]]] = [
     ),
     ('{"type":"ConditionChanged","condition":"condition","status":"status"}', {}),
     ('{"type":"ObjectLeftAlone","kind":"kind","name":"name","because":"because"}', {"uid": ""}),
+    (
+        '{"type":"RolloutStepped","key":"key","partition_before":1,"partition":1,"replicas_before":1,"replicas":1,"because":"because"}',
+        {},
+    ),
+    ('{"type":"RolloutBlocked","key":"key","partition":1,"groups":["group"],"count":1}', {}),
+    (
+        '{"type":"LeaderReplacementStarted","group":"group","leader_uid":"leader_uid","partition":1,"because":"because"}',
+        {},
+    ),
 ]
 
 
