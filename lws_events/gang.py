@@ -36,16 +36,6 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
         """``apiVersion`` of its PodGroups."""
         return f"{self.group}/{self.version}"
 
-    def group_of(self, annotations: Mapping[str, str], *, scheduler_name: str, match_scheduler_name: bool) -> str:
-        """Name of the PodGroup of a pod with these annotations; empty where it is none of this scheduler's.
-
-        ``match_scheduler_name``: only a pod that names this scheduler takes part (spec D53); else its name does not
-        matter, as in the reference.
-        """
-        if match_scheduler_name and scheduler_name not in self.scheduler_names:
-            return ""
-        return annotations.get(self.group_annotation, "")
-
 
 VOLCANO: Final = Provider(
     name="volcano",
@@ -61,6 +51,26 @@ VOLCANO: Final = Provider(
 
 PROVIDERS: Final[Mapping[str, Provider]] = {VOLCANO.name: VOLCANO}
 """By name. The machine makes PodGroups of the only one there is; a second one needs a word in the pod's view."""
+
+
+class GangScheduling(msgspec.Struct, frozen=True, kw_only=True):
+    """How gang scheduling is configured."""
+
+    provider: Provider
+    match_scheduler_name: bool = False
+    """Only pods that name the scheduler take part (spec D53); else their ``schedulerName`` does not matter, as in the
+    reference."""
+
+    def takes(self, scheduler_name: str) -> bool:
+        """Whether a pod with this ``schedulerName`` takes part."""
+        return not self.match_scheduler_name or scheduler_name in self.provider.scheduler_names
+
+
+def configured(provider: str | None, *, match_scheduler_name: bool = False) -> GangScheduling | None:
+    """From settings, whose provider is one of ``PROVIDERS`` or empty for none."""
+    if not provider:
+        return None
+    return GangScheduling(provider=PROVIDERS[provider], match_scheduler_name=match_scheduler_name)
 
 
 def pod_group_name(labels: Mapping[str, Any]) -> str:

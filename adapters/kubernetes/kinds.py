@@ -6,6 +6,7 @@ from adapters.kubernetes import reduce, resources, wire
 from adapters.kubernetes.nodes import NodeLabels
 from adapters.kubernetes.resources import Resource
 from lws_events import events, names, subjects
+from lws_events.gang import GangScheduling
 
 
 class ObservedKind(NamedTuple):
@@ -19,15 +20,18 @@ class ObservedKind(NamedTuple):
     selector: str = names.SET_NAME
 
 
-# In the order in which they are recorded after a start: what a decision rests on comes before what it is about.
+# In the order in which they are recorded after a start: what a decision rests on comes before what it is about, and
+# PodGroups after their pods, since one that went with its leader must not look like one that is missing.
 KINDS: Final = (
     ObservedKind(subjects.REVISION, resources.CONTROLLER_REVISIONS, wire.ControllerRevision, events.RevisionDeleted),
     ObservedKind(subjects.STATEFULSET, resources.STATEFUL_SETS, wire.StatefulSet, events.StatefulSetDeleted),
     ObservedKind(subjects.SERVICE, resources.SERVICES, wire.Service, events.ServiceDeleted),
     ObservedKind(subjects.POD, resources.PODS, wire.Pod, events.PodDeleted),
+    ObservedKind(subjects.POD_GROUP, resources.POD_GROUPS, wire.PodGroup, events.PodGroupDeleted),
     ObservedKind(subjects.SET, resources.LEADER_WORKER_SETS, wire.LeaderWorkerSet, events.SetDeleted, ""),
 )
 BY_KIND: Final = {kind.kind: kind for kind in KINDS}
+ALWAYS_SERVED: Final = tuple(kind for kind in KINDS if kind.kind != subjects.POD_GROUP)
 
 
 def of_interest(found: Any) -> bool:
@@ -38,7 +42,7 @@ def of_interest(found: Any) -> bool:
     return owner is None or owner.kind == names.KIND
 
 
-def views(found: Any, nodes: NodeLabels) -> list[tuple[str, events.View]]:
+def views(found: Any, nodes: NodeLabels, gang: GangScheduling | None = None) -> list[tuple[str, events.View]]:
     """The views of one object, each with the kind under which it is recorded."""
     match found:
         case wire.LeaderWorkerSet():
@@ -47,7 +51,9 @@ def views(found: Any, nodes: NodeLabels) -> list[tuple[str, events.View]]:
         case wire.StatefulSet():
             return [(subjects.STATEFULSET, reduce.reduce_statefulset(found))]
         case wire.Pod():
-            return [(subjects.POD, reduce.reduce_pod(found, nodes))]
+            return [(subjects.POD, reduce.reduce_pod(found, nodes, gang))]
+        case wire.PodGroup():
+            return [(subjects.POD_GROUP, reduce.reduce_pod_group(found))]
         case wire.Service():
             return [(subjects.SERVICE, reduce.reduce_service(found))]
         case wire.ControllerRevision():

@@ -8,22 +8,23 @@ It decides nothing about sets, and it keeps nothing: what it knows, it can read 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
 from typing import Any, Final, Protocol
 
 import msgspec
 import structlog
 
-from adapters.journal.errors import JournalUnavailable, MessageRefused
+from adapters.journal.errors import MessageRefused
 from adapters.journal.port import Message, Stream
 from adapters.kubernetes import kinds, recovery, resources, wire
 from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.errors import ApiError, KubernetesError
 from adapters.kubernetes.facts import to_message
 from adapters.kubernetes.known import Change, Known
-from adapters.kubernetes.pace import BackOff, Clock
+from adapters.kubernetes.pace import Clock
 from adapters.kubernetes.placement import Placement
+from adapters.kubernetes.recall import recall
 from adapters.kubernetes.reduce import Key, key_of
 from adapters.kubernetes.watch import (
     Changed,
@@ -35,18 +36,18 @@ from adapters.kubernetes.watch import (
     Watcher,
     WatchSettings,
     first_listing,
+    listing_unless_failed,
 )
 from lws_events import events, subjects
+from lws_events.gang import GangScheduling
 from lws_events.subjects import SetName
 
 _log = structlog.get_logger(__name__)
 
-_JOURNAL_BACK_OFF: Final = BackOff(initial_seconds=0.1, cap_seconds=5.0)
 _GONE_BACK: Final = (
     "the API server's versions are older than those in the journal, so what it says counts as old news: restore etcd "
     "with --bump-revision, or begin a new journal (another --data-dir or --cluster)"
 )
-_RECALLED: Final = (*(followed.kind for followed in kinds.KINDS), subjects.SET_STATUS)
 
 
 class FactWriter(Protocol):
@@ -69,8 +70,12 @@ class Observer:
         clock: Clock,
         namespace: str | None = None,
         watch_settings: WatchSettings | None = None,
+        gang: GangScheduling | None = None,
     ) -> None:
-        """``stream`` is where the last known states are read from, ``writer`` what leads into the same stream."""
+        """``stream`` is where the last known states are read from, ``writer`` what leads into the same stream.
+
+        ``gang``: gang scheduling as configured; without it nothing is seen of PodGroups.
+        """
         self.synced = asyncio.Event()
         """Set once everything that was missed is stored: the machine has the present state before it."""
         self._client = client
@@ -80,6 +85,8 @@ class Observer:
         self._clock = clock
         self._namespace = namespace
         self._watch_settings = watch_settings or WatchSettings()
+        self._gang = gang
+        self._gang_watcher: Watcher[Any] | None = None
         self._known: Known | None = None
         self._placement = Placement()
         self._writer_closed: asyncio.Future[None] | None = None
@@ -92,13 +99,13 @@ class Observer:
         async with AsyncExitStack() as stack:
             node_watcher = self._watcher(resources.NODES, wire.Node, "", namespaced=False)
             node_events = await stack.enter_async_context(aclosing(node_watcher.events()))
-            watches = {
+            watches: dict[str, Any] = {
                 followed.kind: await stack.enter_async_context(
                     aclosing(self._watcher(followed.resource, followed.model, followed.selector).events())
                 )
-                for followed in kinds.KINDS
+                for followed in kinds.ALWAYS_SERVED
             }
-            await self._recover(node_events, watches)
+            await self._recover(node_events, watches, stack)
             tasks = [asyncio.ensure_future(self._follow_nodes(node_events))]
             tasks += [asyncio.ensure_future(self._follow(kind, watch)) for kind, watch in watches.items()]
             try:
@@ -109,6 +116,11 @@ class Observer:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def gang_problem(self) -> str:
+        """Why PodGroups cannot be followed; empty while they can, or need not."""
+        return self._gang_watcher.trouble if self._gang_watcher is not None else ""
 
     def observed(self, kind: str, data: bytes, *, set_name: SetName) -> list[Message]:
         """What an object adds to the journal that the API server answered a write with.
@@ -137,9 +149,12 @@ class Observer:
             settings=self._watch_settings,
         )
 
-    async def _recover(self, node_events: AsyncGenerator[Any, None], watches: Mapping[str, Any]) -> None:
-        """Record what was missed. The journal is read before the cluster, so a listing is newer than what is known."""
-        known = await self._recall()
+    async def _recover(
+        self, node_events: AsyncGenerator[Any, None], watches: dict[str, Any], stack: AsyncExitStack
+    ) -> None:
+        """Record what was missed; add the watch of PodGroups to ``watches``, if there is to be one."""
+        # The journal is read before the cluster, so a listing is newer than what is known.
+        known = await recall(self._stream, cluster=self._cluster, namespace=self._namespace, clock=self._clock)
         nodes, *listings = await asyncio.gather(
             first_listing(node_events), *(first_listing(watch) for watch in watches.values())
         )
@@ -147,6 +162,12 @@ class Observer:
             self._placement.node_changed(node, None)
         missed: dict[str, list[Change]] = {}
         listed = dict(zip(watches, listings, strict=True))
+        if self._gang is not None:
+            followed = kinds.BY_KIND[subjects.POD_GROUP]
+            self._gang_watcher = self._watcher(followed.resource, followed.model, followed.selector)
+            pod_groups, listing = await listing_unless_failed(self._gang_watcher)
+            watches[followed.kind] = await stack.enter_async_context(aclosing(pod_groups))
+            listed |= {} if listing is None else {followed.kind: listing}
         ahead = [kind for kind, listing in listed.items() if known.is_ahead(kind, listing.resource_version)]
         if ahead:
             _log.error(_GONE_BACK, kinds=ahead)
@@ -160,26 +181,6 @@ class Observer:
             await asyncio.wait({last})
         _log.info("synced", missed=sum(map(len, missed.values())), **{k: len(v) for k, v in missed.items() if v})
         self.synced.set()
-
-    async def _recall(self) -> Known:
-        known = Known()
-        for kind in _RECALLED:
-            for record in await self._last_known(kind):
-                address = subjects.parse(record.subject)
-                if address is None or (self._namespace and address.set_name.namespace != self._namespace):
-                    continue
-                known.recall(Key(kind, address.set_name, address.name), events.decode(record.data).fact)
-        return known
-
-    async def _last_known(self, kind: str) -> Any:
-        attempt = 0
-        while True:
-            try:
-                return (await self._stream.latest(subjects.observations_filter(self._cluster, kind))).records
-            except JournalUnavailable as error:
-                attempt += 1
-                _log.warning("last known states cannot be read yet", kind=kind, error=str(error))
-                await self._clock.sleep(_JOURNAL_BACK_OFF.delay_seconds(attempt, clock=self._clock))
 
     async def _differences(
         self, known: Known, kind: str, listing: Listing, *, initial: bool
@@ -261,7 +262,7 @@ class Observer:
         reduced: list[tuple[Key, events.View]] = []
         if not kinds.of_interest(found):
             return reduced
-        for kind, view in kinds.views(found, self._placement.nodes):
+        for kind, view in kinds.views(found, self._placement.nodes, self._gang):
             key = key_of(kind, found.metadata)
             if key is None and unlabelled is not None:
                 key = Key(kind, unlabelled, found.metadata.name)

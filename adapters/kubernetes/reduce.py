@@ -12,6 +12,7 @@ from adapters.kubernetes import wire
 from adapters.kubernetes.nodes import NodeLabels
 from lws_events import events, names, subjects
 from lws_events.accelerators import TPU, requests_tpus
+from lws_events.gang import GangScheduling
 from lws_events.subjects import SetName
 
 _RESOURCES: Final = msgspec.json.Decoder(wire.Resources)
@@ -73,8 +74,18 @@ def reduce_statefulset(found: wire.StatefulSet) -> events.StatefulSetObserved:
     )
 
 
-def reduce_pod(found: wire.Pod, nodes: NodeLabels) -> events.PodObserved:
-    """A leader or worker pod, with the topology of its node."""
+def _claims(found: wire.StatefulSet) -> msgspec.Raw:
+    """Claim templates of leader StatefulSets; those of a group's workers are its revision's, and of no interest."""
+    owner = found.metadata.controller
+    if owner is not None and owner.kind == "Pod":
+        return msgspec.Raw(b"null")
+    # A copy: the original keeps the whole page of the listing in memory. Null stands for none.
+    claims = found.spec.volume_claim_templates.copy()
+    return msgspec.Raw(b"[]") if bytes(claims) == b"null" else claims
+
+
+def reduce_pod(found: wire.Pod, nodes: NodeLabels, gang: GangScheduling | None = None) -> events.PodObserved:
+    """A leader or worker pod, with the topology of its node, and its PodGroup if gang scheduling is on."""
     meta, spec, status = found.metadata, found.spec, found.status
     statuses = [*(status.init_container_statuses or ()), *(status.container_statuses or ())]
     annotations = _ours(meta.annotations)
@@ -94,6 +105,7 @@ def reduce_pod(found: wire.Pod, nodes: NodeLabels) -> events.PodObserved:
         node=spec.node_name,
         topology=nodes.topology(spec.node_name, topology_keys(annotations)),
         requests_tpus=_requests_tpus(spec),
+        gang_group=_gang_group(found, gang),
     )
 
 
@@ -107,6 +119,19 @@ def reduce_service(found: wire.Service) -> events.ServiceObserved:
         owner=_owner(meta),
         headless=found.spec.cluster_ip == "None",
         selector=found.spec.selector or {},
+    )
+
+
+def reduce_pod_group(found: wire.PodGroup) -> events.PodGroupObserved:
+    """A PodGroup, and how far the scheduler is with it."""
+    meta = found.metadata
+    return events.PodGroupObserved(
+        uid=meta.uid,
+        resource_version=meta.resource_version,
+        deleting_since=meta.deletion_timestamp,
+        owner=_owner(meta),
+        min_member=found.spec.min_member,
+        phase=found.status.phase,
     )
 
 
@@ -171,6 +196,12 @@ def _requests_tpus(spec: wire.PodSpec) -> bool:
         if _TPU_BYTES in bytes(container.resources)
     ]
     return bool(named) and requests_tpus({"containers": named})
+
+
+def _gang_group(found: wire.Pod, gang: GangScheduling | None) -> str:
+    if gang is None or not gang.takes(found.spec.scheduler_name):
+        return ""
+    return (found.metadata.annotations or {}).get(gang.provider.group_annotation, "")
 
 
 def _ours(values: dict[str, str] | None) -> dict[str, str]:

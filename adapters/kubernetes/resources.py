@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from lws_events import names
+from lws_events.gang import VOLCANO
 
 
 class Resource(NamedTuple):
@@ -34,6 +35,7 @@ PODS: Final = Resource("", "v1", "pods", "Pod")
 SERVICES: Final = Resource("", "v1", "services", "Service")
 NODES: Final = Resource("", "v1", "nodes", "Node", namespaced=False)
 EVENTS: Final = Resource("events.k8s.io", "v1", "events", "Event")
+POD_GROUPS: Final = Resource(VOLCANO.group, VOLCANO.version, VOLCANO.plural, VOLCANO.kind)
 LEASES: Final = Resource("coordination.k8s.io", "v1", "leases", "Lease")
 
 _CORE_PREFIX_PARTS: Final = 2

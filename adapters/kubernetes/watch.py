@@ -7,6 +7,7 @@ listed between ``ListingBegan`` and ``ListingEnded``. Nothing is buffered: a con
 connection, and a version that has become too old meanwhile leads to a new listing.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Any, Final, Generic, NamedTuple, TypeAlias, TypeVar
@@ -123,6 +124,10 @@ class Watcher(Generic[T]):
         page = msgspec.defstruct("Page", [("metadata", _ListMeta), ("items", list[model] | None, None)])  # type: ignore[valid-type]
         self._page: Any = msgspec.json.Decoder(page)
         self._page_size = self._settings.page_size
+        self.trouble = ""
+        """Why nothing can be followed at present; empty while all is well."""
+        self.failed = asyncio.Event()
+        """Set at the first trouble."""
 
     async def events(self) -> AsyncGenerator[WatchEvent[T], None]:
         """For ever: a listing, its changes, and again. Never raises a ``KubernetesError``; close it when leaving."""
@@ -151,6 +156,7 @@ class Watcher(Generic[T]):
                 version = page_version
                 for item in items:
                     yield Listed(item)
+        self.trouble = ""
         yield ListingEnded(version)
         relist_at = self._clock.monotonic() + self._settings.relist_seconds * (1 + self._clock.random() / 10)
         failures = 0
@@ -158,7 +164,7 @@ class Watcher(Generic[T]):
             try:
                 async with aclosing(self._connection(version, seconds=left)) as events:
                     async for event in events:
-                        failures = 0
+                        failures, self.trouble = 0, ""
                         if isinstance(event, _Bookmark):
                             version = event.resource_version
                         else:
@@ -236,6 +242,9 @@ class Watcher(Generic[T]):
         expired = isinstance(error, ApiError) and error.gone
         delay = self._settings.back_off.delay_seconds(failures, clock=self._clock, at_least=at_least)
         delay = 0.0 if expired and failures <= 1 else delay
+        if not expired:
+            self.trouble = str(error)
+            self.failed.set()
         _log.log(
             20 if expired or failures == 1 else 30,  # one lost connection is nothing unusual
             "watch interrupted",
@@ -259,3 +268,24 @@ async def first_listing(watch: AsyncGenerator[Any, None]) -> Listing:
             case ListingEnded(version):
                 return Listing(objects, version)
     raise AssertionError("a watch does not end")
+
+
+async def listing_unless_failed(watcher: Watcher[Any]) -> tuple[AsyncGenerator[Any, None], Listing | None]:
+    """A watch and its first listing, which it goes on after; or, if the first attempt fails, a new watch and None.
+
+    For a kind that the API server need not serve: whoever waits for its listing might wait for ever.
+    """
+    watch = watcher.events()
+    listing = asyncio.ensure_future(first_listing(watch))
+    failed = asyncio.ensure_future(watcher.failed.wait())
+    try:
+        await asyncio.wait({listing, failed}, return_when=asyncio.FIRST_COMPLETED)
+        if listing.done():
+            return watch, listing.result()
+    finally:
+        failed.cancel()
+        if not listing.done():
+            listing.cancel()
+            await asyncio.gather(listing, return_exceptions=True)
+    await watch.aclose()
+    return watcher.events(), None

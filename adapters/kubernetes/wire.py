@@ -180,6 +180,25 @@ class ControllerRevision(Object):
     data: msgspec.Raw = msgspec.Raw(b"{}")
 
 
+class PodGroupSpec(msgspec.Struct, rename="camel"):
+    """``spec`` of a PodGroup."""
+
+    min_member: int = 0
+
+
+class PodGroupStatus(msgspec.Struct):
+    """``status`` of a PodGroup."""
+
+    phase: str = ""
+
+
+class PodGroup(Object):
+    """A PodGroup of a gang scheduler."""
+
+    spec: PodGroupSpec = msgspec.field(default_factory=PodGroupSpec)
+    status: PodGroupStatus = msgspec.field(default_factory=PodGroupStatus)
+
+
 class Node(Object):
     """A node: nothing but its metadata is of interest."""
 

@@ -26,6 +26,12 @@ NOT_SENT: Final = 0
 """Code of a refusal that is ours: the command was not sent."""
 
 
+NOT_SERVED: Final = (
+    f"the API server does not serve {resources.POD_GROUPS.plural} of {resources.POD_GROUPS.api_version}: install the "
+    "gang scheduler, or run without --gang-provider"
+)
+
+
 class Written(NamedTuple):
     """What the API server answered with: an object of a kind (token of its subject), or, without kind, a Status."""
 
@@ -80,6 +86,8 @@ class Writes:
                 return await self._create_worker(namespace, command)
             case commands.CreateService():
                 return await self._create_service(namespace, command)
+            case commands.CreatePodGroup():
+                return await self._create_pod_group(namespace, command)
             case commands.DeleteLeaderPod():
                 return await self._delete_leader(namespace, command, again=again)
             case commands.DeleteControllerRevision():
@@ -153,6 +161,20 @@ class Writes:
             return found.cluster_ip == "None" and (found.selector or {}) == (wanted.selector or {})
 
         return await self._create(subjects.SERVICE, namespace, command.name, command.manifest, accepted=accepted)
+
+    async def _create_pod_group(self, namespace: str, command: commands.CreatePodGroup) -> Written:
+        try:
+            return await self._create(
+                subjects.POD_GROUP,
+                namespace,
+                command.name,
+                command.manifest,
+                accepted=lambda existing: existing.owner_uid == command.owner_uid,
+            )
+        except ApiError as error:
+            if error.code == 404 and "namespaces" not in error.message:  # the namespace may be gone, too
+                raise ApiError(404, "NotServed", NOT_SERVED) from error
+            raise
 
     async def _create(
         self, kind: str, namespace: str, name: str, manifest: msgspec.Raw, *, accepted: Callable[[_Existing], bool]

@@ -96,7 +96,7 @@ def validated(
 def mutated(new: Object, *, namespace: str = "", surroundings: Surroundings = NOTHING_KNOWN) -> Answer:
     """The mutating hook of pods."""
     try:
-        pod = mutate_pod(new, namespace=namespace, gang_provider=surroundings.gang_provider)
+        pod = mutate_pod(new, namespace=namespace, gang=surroundings.gang)
     except UnreadableObjectError as error:
         return Denied(code=BAD_REQUEST, message=str(error))
     except PodDeniedError as error:

@@ -4,8 +4,6 @@ Pods without the set's name label pass unchanged. The order of the steps is part
 the worker index that an earlier step wrote, and the LWS variables come in front of everything.
 """
 
-from typing import Final
-
 from lws_events import names
 from lws_events.admission.environment import with_lws_environment
 from lws_events.admission.errors import PodDeniedError
@@ -22,16 +20,14 @@ from lws_events.admission.lookup import Object, annotations, labels, section, te
 from lws_events.admission.subgroups import leader_subgroup, worker_subgroup
 from lws_events.admission.tpu import with_tpu_environment
 from lws_events.admission.typed_reading import read_pod
-
-GANG_GROUP: Final = "scheduling.k8s.io/group-name"
-"""The annotation by which the gang scheduler finds a pod's PodGroup."""
+from lws_events.gang import GangScheduling, pod_group_name
 
 
-def mutate_pod(pod: Object, *, namespace: str = "", gang_provider: str | None = None) -> Object:
+def mutate_pod(pod: Object, *, namespace: str = "", gang: GangScheduling | None = None) -> Object:
     """The pod as the mutating hook leaves it. The input is not changed, the result may share parts with it.
 
-    ``namespace`` is the request's, used where the pod names none. ``gang_provider`` switches the gang scheduling
-    annotation on.
+    ``namespace`` is the request's, used where the pod names none. ``gang`` switches the annotation for gang
+    scheduling on.
 
     Raises:
         UnreadableObjectError: a field has the wrong type (the hook answers 400).
@@ -43,8 +39,8 @@ def mutate_pod(pod: Object, *, namespace: str = "", gang_provider: str | None = 
     namespace = text(pod, "metadata", "namespace") or namespace
     size = _size(pod, namespace)
     placed = _placed(pod, size=size, namespace=namespace)
-    if gang_provider is not None:
-        placed = _with_gang(placed)
+    if gang is not None and gang.takes(text(pod, "spec", "schedulerName")):
+        placed = _with_gang(placed, gang)
     placed = {**placed, "spec": with_tpu_environment(placed, size=size, namespace=namespace)}
     return {**placed, "spec": with_lws_environment(placed, namespace=namespace)}
 
@@ -86,8 +82,7 @@ def _exclusive(spec: Object, topology_key: str | None, label_key: str, known: di
     return with_exclusive_affinity(spec, topology_key=topology_key, label_key=label_key, key=known[label_key])
 
 
-def _with_gang(pod: Object) -> Object:
-    known = labels(pod)
-    group = "-".join(known.get(key, "") for key in (names.SET_NAME, names.GROUP_INDEX, names.REVISION_KEY))
+def _with_gang(pod: Object, gang: GangScheduling) -> Object:
+    group = pod_group_name(labels(pod))
     metadata = section(pod, "metadata")
-    return {**pod, "metadata": {**metadata, "annotations": {**annotations(pod), GANG_GROUP: group}}}
+    return {**pod, "metadata": {**metadata, "annotations": {**annotations(pod), gang.provider.group_annotation: group}}}

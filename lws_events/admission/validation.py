@@ -19,6 +19,7 @@ from lws_events.admission.templates import reserved_key_violations, template_vio
 from lws_events.admission.typed_reading import read_set
 from lws_events.admission.update_rules import update_violations
 from lws_events.admission.violations import Violation
+from lws_events.gang import GangScheduling, configured
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,6 +31,13 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """Claim templates of the set's live leader StatefulSet (D10); None where unknown."""
     gang_provider: str | None = None
     """The gang scheduling provider, ``volcano`` or None (spec 3.1)."""
+    gang_match_scheduler_name: bool = False
+    """Only pods that name that scheduler in ``schedulerName`` take part in gang scheduling (spec D53)."""
+
+    @property
+    def gang(self) -> GangScheduling | None:
+        """Gang scheduling as configured; None where it is off. The provider must be a known one."""
+        return configured(self.gang_provider, match_scheduler_name=self.gang_match_scheduler_name)
 
 
 NOTHING_KNOWN = Surroundings()
