@@ -1,6 +1,11 @@
-"""What only the leader runs: observer, engine and executor around one journal."""
+"""What only the leader runs: observer, engine and executor around one journal.
+
+A leader serves one term: it may stand by first (``follow``), runs once, and is thrown away. Its writer is its own, so
+that nothing of a term that was broken off reaches the journal later.
+"""
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -8,8 +13,9 @@ import structlog
 from adapters.controller.engine import Engine, EngineMetrics
 from adapters.journal.errors import JournalUnavailable
 from adapters.journal.group_commit import GroupCommit
-from adapters.journal.port import Journal
+from adapters.journal.port import Journal, Timers
 from adapters.kubernetes.client import ApiClient
+from adapters.kubernetes.errors import NotLeading
 from adapters.kubernetes.executor import Executor
 from adapters.kubernetes.observer import Observer
 from adapters.kubernetes.pace import SystemClock
@@ -27,16 +33,24 @@ _TAIL_SECONDS: Final = 10.0
 class Leader:
     """Runs the sets of one cluster from one journal."""
 
-    def __init__(self, journal: Journal, writer: GroupCommit, client: ApiClient, *, metrics: EngineMetrics) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        client: ApiClient,
+        *,
+        metrics: EngineMetrics,
+        may_write: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """``may_write`` is asked before every write to the cluster, and before every timer."""
         clock = SystemClock()
         self._clock = clock
-        self._writer = writer
+        self._writer = GroupCommit(journal.events)
         self._abandoned = asyncio.Event()
-        self.observer = Observer(client, journal.events, writer, cluster=journal.cluster, clock=clock)
+        self.observer = Observer(client, journal.events, self._writer, cluster=journal.cluster, clock=clock)
         self.executor = Executor(
-            client,
-            writer,
-            journal.events,
+            client.writing_while(may_write),
+            self._writer,
+            _TimersWhile(journal.events, may_write),
             cluster=journal.cluster,
             observe=self.observer.observed,
             clock=clock,
@@ -69,8 +83,16 @@ class Leader:
         """Stop acting at once: somebody else may lead by now. What is under way is sent again by whoever does."""
         self._abandoned.set()
 
+    async def follow(self) -> None:
+        """Until cancelled: take in what the present leader decides, so that little is left to do at a take-over."""
+        await self.engine.follow()
+
     async def run(self) -> None:
         """Until cancelled; then what is under way is finished, within a time. Raises what ended a part of it."""
+        async with self._writer:
+            await self._run()
+
+    async def _run(self) -> None:
         parts = {
             asyncio.create_task(self.engine.run(), name="engine"),
             asyncio.create_task(self.observer.run(), name="observer"),
@@ -96,6 +118,7 @@ class Leader:
             await asyncio.wait({finishing, abandoned}, return_when=asyncio.FIRST_COMPLETED)
             if abandoned.done():
                 await self.executor.drain(timeout_seconds=0)
+                await self._writer.close(timeout=0)
             await finishing
         finally:
             abandoned.cancel()
@@ -109,3 +132,19 @@ class Leader:
                 await self.engine.require_tail()
             except JournalUnavailable:
                 continue  # whoever needs it right now says so
+
+
+class _TimersWhile:
+    """Timers of a leader: one that was woken too late must not replace those of its successor."""
+
+    def __init__(self, timers: Timers, permitted: Callable[[], bool]) -> None:
+        self._timers = timers
+        self._permitted = permitted
+
+    async def schedule(self, subject: str, *, fire_at_ns: int, data: bytes) -> None:
+        if not self._permitted():
+            raise NotLeading(f"timer {subject}: not set, because somebody else may lead by now")
+        await self._timers.schedule(subject, fire_at_ns=fire_at_ns, data=data)
+
+    async def cancel(self, subject: str) -> None:
+        await self._timers.cancel(subject)

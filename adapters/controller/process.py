@@ -9,12 +9,15 @@ end of the process: whoever supervises it starts a clean one, and the journal kn
 import asyncio
 import contextlib
 import signal
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import structlog
 
 from adapters.controller.background import Background
+from adapters.controller.candidacy import Candidacy
 from adapters.controller.errors import in_words, listening
 from adapters.controller.journals import JournalSettings, OpenJournal, opened
 from adapters.controller.leading import Leader
@@ -24,13 +27,14 @@ from adapters.journal.group_commit import GroupCommit
 from adapters.journal.port import Journal
 from adapters.kubernetes import credentials
 from adapters.kubernetes.client import ApiClient
-from adapters.kubernetes.election import LEASE_NAME, Election, ElectionSettings
+from adapters.kubernetes.election import LEASE_NAME, Election, ElectionSettings, new_identity
 from adapters.kubernetes.pace import SystemClock
 from adapters.nats.embedded import EmbeddedServer
 from adapters.observability.health import Health, metrics_application, serving
 from adapters.observability.metrics import ApiMeter, Metrics
 from adapters.observability.timed_journal import timed
 from adapters.webhooks.changes import ChangeRelay
+from adapters.webhooks.server import SurroundingsOf
 from lws_events.admission import Surroundings
 
 if TYPE_CHECKING:
@@ -85,7 +89,7 @@ class _Process:
         self._metrics = Metrics()
         self._health = Health()
         self._starting = "starting"
-        self._leader: Leader | None = None
+        self._surroundings_of: SurroundingsOf = lambda _namespace, _name: Surroundings()
         self._writer: asyncio.Future[GroupCommit] = asyncio.get_running_loop().create_future()
 
     async def start(self) -> None:
@@ -99,13 +103,12 @@ class _Process:
         if settings.webhooks:
             await self._serve_admission(client, changes)
         if settings.keeps_journal:
-            journal, writer = await self._open_journal()
+            journal = await self._open_journal()
             if changes is not None:
                 self._stack.push_async_callback(changes.drained, seconds_max=_CHANGES_SECONDS)
             if not settings.only_webhooks:
                 assert client is not None
-                self._leader = Leader(journal, writer, client, metrics=self._metrics)
-                leading = self.background.start(self._lead(self._leader, client), name="leader")
+                leading = self.background.start(self._lead(journal, client), name="leader")
                 self._stack.push_async_callback(self.background.stop, leading)
         self._starting = ""
 
@@ -133,7 +136,7 @@ class _Process:
         self.background.start(changes.run(), name="spec changes")
         return changes
 
-    async def _open_journal(self) -> tuple[Journal, GroupCommit]:
+    async def _open_journal(self) -> Journal:
         settings = self._settings
 
         def waits(why: str) -> None:
@@ -158,7 +161,7 @@ class _Process:
         writer = await self._stack.enter_async_context(GroupCommit(measured.events))
         self._writer.set_result(writer)
         self._health.add_readiness("journal", lambda: _journal_problem(journal, writer))
-        return measured, writer
+        return measured
 
     async def _serve_admission(self, client: ApiClient | None, changes: ChangeRelay | None) -> None:
         settings = self._settings
@@ -183,40 +186,41 @@ class _Process:
         self._health.add_readiness("webhooks", lambda: admission.problem)
 
     def _surroundings(self, namespace: str, name: str) -> Surroundings:
-        """What the leader knows; a process that does not lead knows nothing, and warns of less."""
-        return self._leader.surroundings(namespace, name) if self._leader is not None else Surroundings()
+        """What is known of the journal; a process without one knows nothing, and warns of less."""
+        return self._surroundings_of(namespace, name)
 
-    async def _lead(self, leader: Leader, client: ApiClient) -> None:
-        """Lead, once elected, until the Lease is lost."""
+    async def _lead(self, journal: Journal, client: ApiClient) -> None:
+        """Lead, while elected where there is an election."""
+
+        def new_leader(may_write: Callable[[], bool] = lambda: True) -> Leader:
+            return Leader(journal, client, metrics=self._metrics, may_write=may_write)
+
         if not self._settings.leader_elect:
+            leader = new_leader()
+            self._surroundings_of = leader.surroundings
             self._health.add_readiness("leader", lambda: leader.problem)
             await leader.run()
             return
-        election = Election(
-            client,
+        election = self._election or self._settings.election()
+        identity = new_identity()
+        candidacy = Candidacy(
+            journal,
+            new_election=lambda: Election(
+                client,
+                clock=SystemClock(),
+                namespace=self._settings.namespace,
+                identity=identity,
+                settings=election,
+            ),
+            new_leader=new_leader,
             clock=SystemClock(),
-            namespace=self._settings.namespace,
-            settings=self._election or self._settings.election(),
+            # An embedded server has no other clients: to step down would help nobody.
+            patience_seconds=None if self._settings.nats_url is None else election.renew_deadline_seconds,
+            on_leads=partial(self._metrics.leads, LEASE_NAME),
         )
-        self._metrics.leads(LEASE_NAME, leads=False)
-        await election.acquire()
-        self._metrics.leads(LEASE_NAME, leads=True)
-        self._health.add_readiness("leader", lambda: leader.problem)
-        leading = asyncio.create_task(leader.run())
-        keeping = asyncio.create_task(election.keep())
-        keeping.add_done_callback(lambda _: leader.abandon())  # also while the rest is being finished
-        try:
-            ended, _ = await asyncio.wait({leading, keeping}, return_when=asyncio.FIRST_COMPLETED)
-            for task in ended:
-                task.result()
-        finally:
-            # The Lease is kept until nothing is under way any more.
-            leading.cancel()
-            await asyncio.gather(leading, return_exceptions=True)
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
-            self._metrics.leads(LEASE_NAME, leads=False)
-            await election.release()
+        self._surroundings_of = candidacy.surroundings
+        self._health.add_readiness("leader", lambda: candidacy.problem)
+        await candidacy.run()
 
 
 def _journal_problem(journal: OpenJournal, writer: GroupCommit) -> str:

@@ -11,6 +11,7 @@ Being leader is liveness, not safety: decisions are fenced in the journal and co
 import asyncio
 import socket
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -106,7 +107,6 @@ class Election:
         self._renewed_at = 0.0
         self._telling: asyncio.Task[None] | None = None
 
-    @property
     def holds(self) -> bool:
         """Whether this candidate leads at this very moment, also when its process has just been woken from a long stop.
 
@@ -114,10 +114,13 @@ class Election:
         """
         return self.leading and self._seconds_left() > 0
 
-    async def acquire(self) -> None:
-        """Return once this candidate leads. Raises ``ElectionError`` where it never could."""
+    async def acquire(self, *, while_able: Callable[[], bool] = lambda: True) -> None:
+        """Return once this candidate leads; it tries only ``while_able`` to do the work.
+
+        Raises ``ElectionError`` where it never could lead.
+        """
         holder = None
-        while not await self._attempt(self._attempt_seconds_max):
+        while not (while_able() and await self._attempt(self._attempt_seconds_max)):
             now = self._seen.spec.holder_identity if self._seen else None
             if now != holder:
                 _log.info("another instance leads", holder=now, lease=f"{self.namespace}/{self._name}")
