@@ -117,6 +117,18 @@ class SetTimer(Command, frozen=True, omit_defaults=True, kw_only=True, tag="SetT
     fire_at_ms: int
 
 
+class MarkLeaderPod(Command, frozen=True, omit_defaults=True, kw_only=True, tag="MarkLeaderPod"):
+    """PATCH annotations and labels of our own onto a leader pod, provided that it still has this uid.
+
+    Nothing else of the pod is written. Gone already, or replaced: a failure with reason ``NotFound`` or ``Conflict``.
+    """
+
+    name: str
+    uid: str
+    annotations: dict[str, str] = {}
+    labels: dict[str, str] = {}
+
+
 def status_target(set_name: str) -> str:
     """Target of the status writes of a set."""
     return f"setstatus/{set_name}"
@@ -140,6 +152,8 @@ def target(command: Command) -> str:
             return pod_group_target(command.name)
         case DeleteLeaderPod():
             return f"pod/{command.name}"
+        case MarkLeaderPod():
+            return f"mark/{command.name}"  # apart from the deletion, which must not wait for a mark that is refused
         case UpdateSetStatus():
             return status_target(command.name)
         case RecordEvent():
@@ -162,4 +176,5 @@ AnyCommand = (
     | SetTimer
     | CreatePodGroup
     | ApplyWorkerMetadata
+    | MarkLeaderPod
 )

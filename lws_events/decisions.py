@@ -53,6 +53,8 @@ class GroupRecreationStarted(
     failed_uid: str
     failure: str
     """In words: ``container restarted``, ``deleted``, ``failed (Evicted)``."""
+    attempt: int = 0
+    """Number of the recreation in a row, where the set's annotations ask for counting; 0: not counted."""
 
 
 class RevisionChosen(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="RevisionChosen"):
@@ -124,6 +126,52 @@ class LeaderReplacementStarted(
     because: str
 
 
+class GroupRecreationPostponed(
+    msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="GroupRecreationPostponed"
+):
+    """A failure will end its group at ``until_ms`` (annotation ``restart-backoff``); again when that time changes."""
+
+    group: str
+    leader: str
+    leader_uid: str
+    failed_pod: str
+    failed_uid: str
+    failure: str
+    """In words, as in ``GroupRecreationStarted``."""
+    failed_ms: int
+    """When the failure was decided about."""
+    until_ms: int
+    attempt: int
+    """Number of the recreation in a row that is waited for."""
+
+
+class GroupKept(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="GroupKept"):
+    """A group has failed too often in a row and is kept as it is for debugging (annotation ``restart-limit``)."""
+
+    group: str
+    leader: str
+    leader_uid: str
+    failed_pod: str
+    failed_uid: str
+    failure: str
+    failed_ms: int
+    recreations: int
+    """How often it was recreated in a row before."""
+
+
+class GroupTerminationOverdue(
+    msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="GroupTerminationOverdue"
+):
+    """A group is still terminating a minute after all its pods should have ended (spec D5)."""
+
+    group: str
+    leader: str
+    leader_uid: str
+    pods: tuple[str, ...]
+    """Those that are still there, each with its node, for example ``sample-1-1 on node rack-2-node-0``."""
+    since_ms: int
+
+
 LifecycleFact = (
     RevisionChosen
     | GroupChanged
@@ -134,6 +182,9 @@ LifecycleFact = (
     | RolloutStepped
     | RolloutBlocked
     | LeaderReplacementStarted
+    | GroupRecreationPostponed
+    | GroupKept
+    | GroupTerminationOverdue
 )
 
 

@@ -82,9 +82,9 @@ class PodObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="PodO
     """A leader or worker pod."""
 
     labels: dict[str, str] = {}
-    """Only the keys below ``leaderworkerset.sigs.k8s.io/``."""
+    """Only the keys below ``leaderworkerset.sigs.k8s.io/`` and ``lws-events.io/``."""
     annotations: dict[str, str] = {}
-    """Only the keys below ``leaderworkerset.sigs.k8s.io/``."""
+    """As of the labels."""
     owner: Owner | None = None
     phase: str = "Pending"
     ready: bool = False
@@ -101,6 +101,8 @@ class PodObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="PodO
     requests_tpus: bool = False
     gang_group: str = ""
     """Name of the PodGroup by which the gang scheduler places the pod; empty where none is configured (spec 4.9)."""
+    grace_seconds: int = 30
+    """``terminationGracePeriodSeconds``; what is absent is the API's default."""
 
 
 class ServiceObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="ServiceObserved"):

@@ -9,11 +9,11 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from lws_events.commands import DeleteLeaderPod, target
-from lws_events.decisions import Decision, GroupRecreationStarted
+from lws_events.decisions import Decision, GroupKept, GroupRecreationPostponed, GroupRecreationStarted
 from lws_events.events import CommandFailed, CommandSucceeded, Outcome, PodDeleted, PodObserved
 from lws_events.machine.state import is_older
 from lws_events.subjects import SetName
-from projections.explain import explain_command, explain_exit, explain_fact, explain_failure
+from projections.explain import explain_command, explain_exit, explain_fact, explain_failure, timestamp
 from projections.groups import group_of_object, group_of_target, group_token, size_of
 from projections.journal import RecordedEvent, Step, about
 
@@ -45,10 +45,14 @@ class Recreation(msgspec.Struct, frozen=True, kw_only=True):
         return self.links[-1].elapsed_ms
 
 
-class _Open:
-    """A recreation that is still going on."""
+_Beginning = GroupRecreationStarted | GroupRecreationPostponed | GroupKept
+"""What a chain begins with: a failure that ends the group at once, later, or when a person wants it."""
 
-    def __init__(self, started: GroupRecreationStarted, group: str, failure: RecordedEvent) -> None:
+
+class _Open:
+    """A recreation that is still going on, or waits to begin."""
+
+    def __init__(self, started: _Beginning, group: str, failure: RecordedEvent) -> None:
         self.started = started
         self.group = group
         self.command_id = ""
@@ -60,6 +64,12 @@ class _Open:
         at_ms = event.envelope.at_ms
         elapsed_ms = at_ms - self.began_ms
         self.links.append(Link(sequence=event.sequence, at_ms=at_ms, elapsed_ms=elapsed_ms, what=what))
+
+    def is_about(self, fact: _Beginning) -> bool:
+        """Whether it is the failure that this chain has waited for."""
+        waits = not self.command_id and not self.new_leader_uid
+        mine = (self.started.leader_uid, self.started.failed_uid, self.started.failure)
+        return waits and mine == (fact.leader_uid, fact.failed_uid, fact.failure)
 
     def result(self, *, complete: bool) -> Recreation:
         return Recreation(
@@ -99,7 +109,7 @@ class Recreations:
         if step.decision is None:
             return None
         for fact in step.decision.facts:
-            if isinstance(fact, GroupRecreationStarted):
+            if isinstance(fact, _Beginning):
                 return self._pods.get(group_token(self._set, fact.group), {}).get(fact.failed_pod)
         return None
 
@@ -157,16 +167,18 @@ class Recreations:
     ) -> list[Recreation]:
         interrupted: list[Recreation] = []
         for fact in decision.facts:
-            if not isinstance(fact, GroupRecreationStarted):
+            if not isinstance(fact, _Beginning):
                 continue
             group = group_token(self._set, fact.group)
-            before = self._open.pop(group, None)
-            if before is not None:
-                interrupted.append(before.result(complete=False))
-            going_on = self._open[group] = _Open(fact, group, event)
-            going_on.link(event, _failure(event, fact, failed_view))
-            decided = f"decided by version {decision.machine}: group {group} is recreated as a whole ({fact.failure})"
-            going_on.link(event, decided)
+            going_on = self._open.get(group)
+            if going_on is None or not going_on.is_about(fact):
+                if going_on is not None:
+                    interrupted.append(going_on.result(complete=False))
+                going_on = self._open[group] = _Open(fact, group, event)
+                going_on.link(event, _failure(event, fact, failed_view))
+            else:
+                going_on.link(event, _wake(event))
+            going_on.link(event, f"decided by version {decision.machine}: {_decided(fact, group)}")
         for issued in decision.commands:
             command = issued.command
             going = self._open.get(group_of_target(self._set, target(command)))
@@ -193,7 +205,26 @@ def recreations(steps: Iterable[Step], set_name: SetName, *, group: str | None =
     yield from fold.unfinished()
 
 
-def _failure(event: RecordedEvent, started: GroupRecreationStarted, failed_view: PodObserved | None) -> str:
+def _decided(fact: _Beginning, group: str) -> str:
+    """What was decided about a group that has failed."""
+    match fact:
+        case GroupRecreationStarted():
+            row = f", recreation {fact.attempt} in a row" if fact.attempt else ""
+            return f"group {group} is recreated as a whole ({fact.failure}){row}"
+        case GroupRecreationPostponed():
+            until = timestamp(fact.until_ms)
+            return f"recreation {fact.attempt} of group {group} in a row waits until {until} ({fact.failure})"
+        case GroupKept():
+            return f"group {group} is kept for debugging after {fact.recreations} recreations ({fact.failure})"
+
+
+def _wake(event: RecordedEvent) -> str:
+    """Why a group that waited, or was kept, was looked at again."""
+    name = "" if event.address is None else event.address.name
+    return explain_fact(event.envelope.fact, name)
+
+
+def _failure(event: RecordedEvent, started: _Beginning, failed_view: PodObserved | None) -> str:
     """The failure in words, with the node where the last observation knew it."""
     fact = event.envelope.fact
     address = event.address

@@ -17,6 +17,7 @@ from lws_events.commands import (
     CreateWorkerStatefulSet,
     DeleteControllerRevision,
     DeleteLeaderPod,
+    MarkLeaderPod,
     RecordEvent,
     SetTimer,
     UpdateSetStatus,
@@ -25,7 +26,10 @@ from lws_events.decisions import (
     ConditionChanged,
     FailureLeftAlone,
     GroupChanged,
+    GroupKept,
+    GroupRecreationPostponed,
     GroupRecreationStarted,
+    GroupTerminationOverdue,
     LeaderReplacementStarted,
     LifecycleFact,
     ObjectLeftAlone,
@@ -129,7 +133,7 @@ def explain_failure(failed: CommandFailed) -> str:
     return f"{status}: {failed.message}" if failed.message else status
 
 
-def explain_command(command: AnyCommand) -> str:
+def explain_command(command: AnyCommand) -> str:  # noqa: PLR0912 (one branch for each command)
     """What is to be done, in the imperative."""
     match command:
         case CreateControllerRevision():
@@ -146,6 +150,8 @@ def explain_command(command: AnyCommand) -> str:
             return f"create PodGroup {command.name} for leader pod {command.leader}"
         case DeleteLeaderPod():
             return f"delete leader pod {command.name} (uid {command.uid}) and, in foreground, its group"
+        case MarkLeaderPod():
+            return f"mark leader pod {command.name} (uid {command.uid}): {', '.join(sorted(command.annotations))}"
         case DeleteControllerRevision():
             return f"delete ControllerRevision {command.name}, which no group uses any more"
         case UpdateSetStatus():
@@ -158,7 +164,7 @@ def explain_command(command: AnyCommand) -> str:
             assert_never(command)
 
 
-def explain_lifecycle(fact: LifecycleFact) -> str:
+def explain_lifecycle(fact: LifecycleFact) -> str:  # noqa: PLR0912 (one branch for each fact)
     """What a decision says about the life of the set and its groups."""
     match fact:
         case GroupChanged():
@@ -187,6 +193,22 @@ def explain_lifecycle(fact: LifecycleFact) -> str:
             )
         case LeaderReplacementStarted():
             return f"group {fact.group}: its leader pod is to be replaced, because {fact.because}"
+        case GroupRecreationPostponed():
+            return (
+                f"group {fact.group} has failed because of pod {fact.failed_pod} ({fact.failure}): recreation "
+                f"{fact.attempt} in a row waits until {timestamp(fact.until_ms)}"
+            )
+        case GroupKept():
+            return (
+                f"group {fact.group} is kept for debugging: it has failed after {fact.recreations} "
+                f"recreation{'' if fact.recreations == 1 else 's'} in a row, because of pod {fact.failed_pod} "
+                f"({fact.failure})"
+            )
+        case GroupTerminationOverdue():
+            return (
+                f"group {fact.group} has been terminating since {timestamp(fact.since_ms)} and does not end: "
+                f"{', '.join(fact.pods)}"
+            )
         case _:
             assert_never(fact)
 

@@ -25,7 +25,7 @@ def group_of_object(set_name: SetName, object_name: str) -> str:
 def group_of_target(set_name: SetName, target: str) -> str:
     """Of the object that a command is about (``commands.target``)."""
     kind, _, name = target.partition("/")
-    if kind in ("pod", "statefulset", "service"):
+    if kind in ("pod", "mark", "statefulset", "service"):
         return group_of_object(set_name, name)
     return WHOLE_SET
 

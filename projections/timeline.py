@@ -15,7 +15,10 @@ from lws_events.decisions import (
     Decision,
     FailureLeftAlone,
     GroupChanged,
+    GroupKept,
+    GroupRecreationPostponed,
     GroupRecreationStarted,
+    GroupTerminationOverdue,
     LeaderReplacementStarted,
     LifecycleFact,
     ObjectLeftAlone,
@@ -197,7 +200,15 @@ def _cause(event: RecordedEvent) -> str:
 
 def _group_of_fact(set_name: SetName, fact: LifecycleFact) -> str:
     match fact:
-        case GroupChanged() | GroupRecreationStarted() | FailureLeftAlone() | LeaderReplacementStarted():
+        case (
+            GroupChanged()
+            | GroupRecreationStarted()
+            | FailureLeftAlone()
+            | GroupRecreationPostponed()
+            | GroupKept()
+            | LeaderReplacementStarted()
+            | GroupTerminationOverdue()
+        ):
             return group_token(set_name, fact.group)
         case ConditionChanged() | RevisionChosen() | RolloutStepped() | RolloutBlocked():
             return WHOLE_SET

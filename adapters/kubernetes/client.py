@@ -181,6 +181,16 @@ class ApiClient:
             content_type=APPLY_PATCH,
         )
 
+    async def merge(self, resource: Resource, namespace: str, name: str, body: bytes, *, field_manager: str) -> bytes:
+        """Merge patch of an object. A ``metadata.uid`` in it is a precondition."""
+        return await self.request(
+            "PATCH",
+            resource.path(namespace, name),
+            query={"fieldManager": field_manager},
+            body=body,
+            content_type=MERGE_PATCH,
+        )
+
     async def patch_status(
         self,
         resource: Resource,

@@ -17,6 +17,8 @@ from lws_events.subjects import SetName
 
 _RESOURCES: Final = msgspec.json.Decoder(wire.Resources)
 _TPU_BYTES: Final = TPU.encode()
+_GRACE_SECONDS: Final = 30
+"""The API's default for ``terminationGracePeriodSeconds``."""
 _NORMAL_WAITS: Final = frozenset({"", "ContainerCreating", "PodInitializing"})
 """Every pod goes through these within seconds; recording them would add one event per pod and explain nothing."""
 
@@ -88,12 +90,12 @@ def reduce_pod(found: wire.Pod, nodes: NodeLabels, gang: GangScheduling | None =
     """A leader or worker pod, with the topology of its node, and its PodGroup if gang scheduling is on."""
     meta, spec, status = found.metadata, found.spec, found.status
     statuses = [*(status.init_container_statuses or ()), *(status.container_statuses or ())]
-    annotations = _ours(meta.annotations)
+    annotations = _ours(meta.annotations, own=True)
     return events.PodObserved(
         uid=meta.uid,
         resource_version=meta.resource_version,
         deleting_since=meta.deletion_timestamp,
-        labels=_ours(meta.labels),
+        labels=_ours(meta.labels, own=True),
         annotations=annotations,
         owner=_owner(meta),
         phase=status.phase or "Pending",
@@ -106,6 +108,7 @@ def reduce_pod(found: wire.Pod, nodes: NodeLabels, gang: GangScheduling | None =
         topology=nodes.topology(spec.node_name, topology_keys(annotations)),
         requests_tpus=_requests_tpus(spec),
         gang_group=_gang_group(found, gang),
+        grace_seconds=_GRACE_SECONDS if spec.grace_seconds is None else spec.grace_seconds,
     )
 
 
@@ -206,6 +209,10 @@ def _gang_group(found: wire.Pod, gang: GangScheduling | None) -> str:
 
 def _ours(values: dict[str, str] | None) -> dict[str, str]:
     return {key: value for key, value in (values or {}).items() if key.startswith(names.PREFIX)}
+def _ours(values: dict[str, str] | None, *, own: bool = False) -> dict[str, str]:
+    """The keys of the reference; with ``own`` also those of this project, which StatefulSets only have as copies."""
+    prefixes = (names.PREFIX, names.OWN_PREFIX) if own else (names.PREFIX,)
+    return {key: value for key, value in (values or {}).items() if key.startswith(prefixes)}
 
 
 def _owner(meta: wire.Meta) -> events.Owner | None:

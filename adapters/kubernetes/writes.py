@@ -90,6 +90,8 @@ class Writes:
                 return await self._create_pod_group(namespace, command)
             case commands.DeleteLeaderPod():
                 return await self._delete_leader(namespace, command, again=again)
+            case commands.MarkLeaderPod():
+                return await self._mark_leader(namespace, command)
             case commands.DeleteControllerRevision():
                 body = await self._client.delete(
                     resources.CONTROLLER_REVISIONS, namespace, command.name, uid=command.uid
@@ -130,6 +132,17 @@ class Writes:
                 return Written(subjects.POD, existing.body)
         body = await self._client.delete(
             resources.PODS, namespace, command.name, uid=command.uid, propagation="Foreground"
+        )
+        return Written(subjects.POD, body)
+
+    async def _mark_leader(self, namespace: str, command: commands.MarkLeaderPod) -> Written:
+        metadata = {"uid": command.uid, "annotations": command.annotations, "labels": command.labels}
+        body = await self._client.merge(
+            resources.PODS,
+            namespace,
+            command.name,
+            msgspec.json.encode({"metadata": metadata}),
+            field_manager=FIELD_MANAGER,
         )
         return Written(subjects.POD, body)
 

@@ -8,7 +8,10 @@ from lws_events.decisions import (
     Decision,
     FailureLeftAlone,
     GroupChanged,
+    GroupKept,
+    GroupRecreationPostponed,
     GroupRecreationStarted,
+    GroupTerminationOverdue,
     Issued,
     LeaderReplacementStarted,
     LifecycleFact,
@@ -17,7 +20,7 @@ from lws_events.decisions import (
     RolloutBlocked,
     RolloutStepped,
 )
-from lws_events.machine import counting, members, strangers
+from lws_events.machine import counting, crash_loop_counts, members, strangers, terminations
 from lws_events.machine.retry import target_of_timer
 from lws_events.machine.state import Aggregate, Retry
 from lws_events.names import REVISION_KEY
@@ -28,7 +31,7 @@ def apply(state: Aggregate, decision: Decision, *, at_ms: int) -> None:
     for issued in decision.commands:
         _apply_command(state, issued, at_ms=at_ms)
     for fact in decision.facts:
-        _apply_fact(state, fact)
+        _apply_fact(state, fact, at_ms=at_ms)
 
 
 def _apply_command(state: Aggregate, issued: Issued, *, at_ms: int) -> None:
@@ -47,7 +50,7 @@ def _apply_command(state: Aggregate, issued: Issued, *, at_ms: int) -> None:
         state.warned[command.about] = command.note
 
 
-def _apply_fact(state: Aggregate, fact: LifecycleFact) -> None:
+def _apply_fact(state: Aggregate, fact: LifecycleFact, *, at_ms: int) -> None:  # noqa: PLR0912 (a branch a fact)
     match fact:
         case RevisionChosen():
             if state.own_leader_set is not None and state.own_leader_set.labels.get(REVISION_KEY) != fact.key:
@@ -56,6 +59,7 @@ def _apply_fact(state: Aggregate, fact: LifecycleFact) -> None:
             state.chosen_for = state.wanted_data
             counting.recount_all(state)
         case GroupChanged():
+            crash_loop_counts.note_life(state, fact, at_ms=at_ms)
             group = state.groups.get(fact.group)
             if group is not None:
                 group.lifecycle = fact.after
@@ -66,10 +70,18 @@ def _apply_fact(state: Aggregate, fact: LifecycleFact) -> None:
                 group.recreation = fact
                 group.deletion_accepted = False
                 group.unjudged = {}
+                crash_loop_counts.start(state, group, fact)
+        case GroupRecreationPostponed() | GroupKept():
+            group = state.groups.get(fact.group)
+            if group is not None:
+                crash_loop_counts.hold(group, fact)
         case FailureLeftAlone():
             group = state.groups.get(fact.group)
             if group is not None:
                 group.unjudged.pop(fact.pod_uid, None)
+                crash_loop_counts.release(state, group, failed_uid=fact.pod_uid)
+        case GroupTerminationOverdue():
+            terminations.told(state, fact)
         case ObjectLeftAlone():
             strangers.told(state, fact)
         case RolloutBlocked():

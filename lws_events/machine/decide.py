@@ -10,13 +10,14 @@ from lws_events.machine.change import Change
 from lws_events.machine.draft import Draft
 from lws_events.machine.gang import decide_gang
 from lws_events.machine.leader import decide_leader
-from lws_events.machine.lifecycle import decide_lifecycle
+from lws_events.machine.lifecycle import RECREATING, decide_lifecycle
 from lws_events.machine.refusals import decide_refusal
 from lws_events.machine.restart import decide_restart
 from lws_events.machine.services import decide_group_service, decide_shared_service
 from lws_events.machine.state import Aggregate, Group
 from lws_events.machine.status import decide_status, is_done
 from lws_events.machine.strangers import decide_strangers
+from lws_events.machine.terminations import decide_terminations
 from lws_events.machine.versions import decide_revision, decide_truncation
 from lws_events.machine.workers import decide_workers, warn_about_nesting
 
@@ -42,9 +43,10 @@ def decide(
             # generation would say that everything is updated. The outcome of the apply brings the next one.
             decide_status(draft)
             decide_truncation(draft, done=is_done(state))
+        decide_terminations(draft)
     else:
         for group in _touched(state, change):
-            decide_lifecycle(draft, group, recreates=False)
+            decide_lifecycle(draft, group)
     return draft.finish()
 
 
@@ -62,8 +64,8 @@ def _decide_groups(draft: Draft, change: Change) -> None:
 
 def _decide_group(draft: Draft, group: Group) -> None:
     leader = group.leader
-    recreates = decide_restart(draft, group)
-    stays = leader is not None and leader.view.deleting_since is None and not recreates
+    decided = decide_restart(draft, group)
+    stays = leader is not None and leader.view.deleting_since is None and decided != RECREATING
     if leader is not None and stays and group.recreating != leader.view.uid:
         if leader.view.annotations.get(names.LEADER_NAME):
             warn_about_nesting(draft, group)
@@ -71,7 +73,7 @@ def _decide_group(draft: Draft, group: Group) -> None:
             decide_group_service(draft, group)
             decide_gang(draft, group)
             decide_workers(draft, group)
-    decide_lifecycle(draft, group, recreates=recreates)
+    decide_lifecycle(draft, group, decided=decided)
 
 
 def _touched(state: Aggregate, change: Change) -> list[Group]:

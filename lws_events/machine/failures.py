@@ -101,6 +101,8 @@ def _note(
     leader = group.leader
     if leader is not None and (leader.view.deleting_since is not None or group.recreating == leader.view.uid):
         return  # the group is going anyway
+    if group.held is not None:
+        return  # it waits, or is kept, because of an earlier failure
     earlier = group.unjudged.get(pod.view.uid)
     was_pending = is_pending(state, group, missing=int(gone)) or (gone and pod.view.phase == "Pending")
     group.unjudged[pod.view.uid] = Failure(
@@ -112,6 +114,7 @@ def _note(
         key=pod.view.labels.get(names.REVISION_KEY, ""),
         gone=gone,
         is_restart=is_restart,
+        ignored=pod.view.annotations.get(names.IGNORE_FAILURE) == "true",
         # What a pod did in a complete group is not excused by what it did later.
         group_was_pending=was_pending and (earlier is None or earlier.group_was_pending),
     )

@@ -11,7 +11,17 @@ from typing import Any, assert_never
 import msgspec
 
 from lws_events import commands, events, names
-from lws_events.machine import counting, failures, gang, members, outcomes, set_objects, sight, strangers
+from lws_events.machine import (
+    counting,
+    crash_loop_counts,
+    failures,
+    gang,
+    members,
+    outcomes,
+    set_objects,
+    sight,
+    strangers,
+)
 from lws_events.machine.change import Change
 from lws_events.machine.spec import SetSpec, read_spec
 from lws_events.machine.state import Aggregate, precedes
@@ -26,7 +36,7 @@ def fold(state: Aggregate, fact: events.Fact, *, name: str, at_ms: int) -> Chang
     sight.note_shown(state, fact, name=name)
     match fact:
         case events.PodObserved():
-            return members.fold_pod(state, fact, name=name)
+            return members.fold_pod(state, fact, name=name, at_ms=at_ms)
         case events.PodDeleted():
             return members.fold_pod_deleted(state, fact, name=name)
         case events.StatefulSetObserved():
@@ -77,6 +87,7 @@ def _fold_set(state: Aggregate, fact: events.SetObserved) -> Change:
         state.retries = {}  # what was refused may be accepted now: it is tried at once
         _read(state, fact)
     _forgive_if_policy_changed(state, before)
+    crash_loop_counts.forget_places(state)
     if known is None:
         # Children are listed before their set: now its groups are known as a whole.
         for group in state.groups.values():
@@ -122,6 +133,7 @@ def _forget_set(state: Aggregate) -> None:
     state.set_digest = state.target_key = state.chosen_for = state.status_version = ""
     state.status = {}
     state.revision_names_taken = []
+    state.crash_loops = {}
     state.retries = {}
     state.warned = {}
 

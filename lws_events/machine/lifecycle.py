@@ -7,6 +7,8 @@
        │            └─────────────┴────┬─────┴────────────┘
        │                               ▼
        └──────────────── Recreating (decided here) or Terminating (decided by others)
+
+On the way to Recreating a failed group may be in BackOff, or stay in Kept (see ``crash_loops``).
 """
 
 from typing import Final
@@ -15,7 +17,7 @@ from lws_events.decisions import GroupChanged
 from lws_events.machine import workers
 from lws_events.machine.counting import group_is_ready, leader_is_ready
 from lws_events.machine.draft import Draft
-from lws_events.machine.state import ABSENT, Aggregate, Group
+from lws_events.machine.state import ABSENT, Aggregate, Group, PodState
 
 SCHEDULING: Final = "Scheduling"
 STARTING: Final = "Starting"
@@ -23,11 +25,13 @@ READY: Final = "Ready"
 DEGRADED: Final = "Degraded"
 RECREATING: Final = "Recreating"
 TERMINATING: Final = "Terminating"
+BACK_OFF: Final = "BackOff"
+KEPT: Final = "Kept"
 
 
-def decide_lifecycle(draft: Draft, group: Group, *, recreates: bool) -> None:
-    """Record the group's transition, if there is one. ``recreates``: its recreation was decided just now."""
-    after = RECREATING if recreates else _state_of(draft.state, group)
+def decide_lifecycle(draft: Draft, group: Group, *, decided: str = "") -> None:
+    """Record the group's transition, if there is one. ``decided``: the state of life that was decided just now."""
+    after = decided or _state_of(draft.state, group)
     if after != group.lifecycle:
         because = _because(draft.state, group, after)
         draft.note(GroupChanged(group=group.name, before=group.lifecycle, after=after, because=because))
@@ -41,6 +45,13 @@ def _state_of(state: Aggregate, group: Group) -> str:
         return RECREATING
     if leader.view.deleting_since is not None:
         return TERMINATING
+    if group.held is not None:
+        return KEPT if group.held.kept else BACK_OFF
+    return state_of_present(state, group, leader)
+
+
+def state_of_present(state: Aggregate, group: Group, leader: PodState) -> str:
+    """State of a group whose leader stays, by what its pods are."""
     if not leader.view.node:
         return SCHEDULING
     if group_is_ready(state, group):

@@ -15,7 +15,7 @@ from lws_events.events import (
     StatefulSetDeleted,
     StatefulSetObserved,
 )
-from lws_events.machine import counting, failures, sight, strangers
+from lws_events.machine import counting, crash_loop_counts, failures, sight, strangers, terminations
 from lws_events.machine.change import Change
 from lws_events.machine.state import ABSENT, Aggregate, Group, PodState
 from lws_events.machine.strangers import because_of_owner
@@ -46,8 +46,8 @@ def _is_leader(state: Aggregate, view: PodObserved, *, parent: str) -> bool:
     return index == _LEADER_INDEX if index is not None else parent == state.name.name
 
 
-def fold_pod(state: Aggregate, view: PodObserved, *, name: str) -> Change:
-    """A pod was seen."""
+def fold_pod(state: Aggregate, view: PodObserved, *, name: str, at_ms: int) -> Change:
+    """A pod was seen, at ``at_ms``."""
     of_group = group_name(state, view, name)
     if not of_group:
         return _stranger(state, view, name)
@@ -68,6 +68,9 @@ def fold_pod(state: Aggregate, view: PodObserved, *, name: str) -> Change:
     _put_pod(group, name, pod, before=known)
     if name == group.name:
         failures.drop_of_earlier_leaders(group)
+        was_going = known is not None and known.view.deleting_since is not None
+        terminations.note_leader(state, group, pod, was_going=was_going, at_ms=at_ms)
+        crash_loop_counts.note_mark(group, view)
     failures.note_change(state, group, name, pod, before=known.view if known is not None else None)
     return _touched(state, group)
 
@@ -179,8 +182,8 @@ def forget_if_empty(state: Aggregate, group: Group) -> None:
 
 def _forget_attempts(state: Aggregate, group: Group, *, pod_group: str = "") -> None:
     """What was tried for a leader that is gone says nothing about the next one."""
-    targets = (f"pod/{group.name}", f"statefulset/{group.name}", f"service/{group.name}", pod_group_target(pod_group))
-    for target in targets:
+    of_group = [f"{kind}/{group.name}" for kind in ("pod", "mark", "statefulset", "service")]
+    for target in (*of_group, pod_group_target(pod_group)):
         state.retries.pop(target, None)
         state.warned.pop(target, None)
         state.unseen.pop(target, None)
@@ -218,6 +221,8 @@ def _remove_pod(state: Aggregate, group: Group, name: str, known: PodState) -> N
         del group.workers[name]
         return
     counting.forget_broken(state, group)
+    crash_loop_counts.leader_gone(state, group)
+    terminations.note_leader_gone(state, group)
     group.leader = None
     group.unjudged = {}
     group.recreation = None

@@ -8,7 +8,7 @@ import msgspec
 from lws_events import commands, events
 from lws_events.decisions import Issued
 from lws_events.gang import leader_of
-from lws_events.machine import members, set_objects, sight
+from lws_events.machine import crash_loop_counts, members, set_objects, sight
 from lws_events.machine.change import Change
 from lws_events.machine.retry import target_of_timer
 from lws_events.machine.rollout.standing import applied_leader
@@ -36,9 +36,9 @@ def fold_outcome(state: Aggregate, fact: events.Outcome, *, at_ms: int) -> Chang
 
 
 def is_gone(command: commands.AnyCommand, failed: events.CommandFailed) -> bool:
-    """Whether a deletion failed because its object is gone: the uid is its only precondition."""
-    is_deletion = isinstance(command, commands.DeleteLeaderPod | commands.DeleteControllerRevision)
-    return is_deletion and failed.reason in ("NotFound", "Conflict")
+    """Whether a command failed because its object is gone: the uid is its only precondition."""
+    by_uid = isinstance(command, commands.DeleteLeaderPod | commands.DeleteControllerRevision | commands.MarkLeaderPod)
+    return by_uid and failed.reason in ("NotFound", "Conflict")
 
 
 def _fold_success(state: Aggregate, issued: Issued, fact: events.CommandSucceeded) -> None:
@@ -55,10 +55,12 @@ def _fold_success(state: Aggregate, issued: Issued, fact: events.CommandSucceede
 
 
 def _fold_end(state: Aggregate, command: commands.AnyCommand) -> None:
-    """A deletion was accepted, or came too late: the object needs no further one."""
+    """A deletion or a mark was accepted, or came too late: the object needs no further one."""
     match command:
         case commands.DeleteLeaderPod():
             members.leader_deletion_accepted(state, command)
+        case commands.MarkLeaderPod():
+            crash_loop_counts.mark_written(state, command)
         case commands.DeleteControllerRevision():
             set_objects.forget_revision(state, command.name, uid=command.uid)
         case _:

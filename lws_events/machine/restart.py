@@ -1,16 +1,15 @@
 """Group restart: what the failure of one pod leads to (spec 4.7, defects D1 to D6).
 
 A failure ends the group when the set's policy says so, the pod is of the leader's revision, and its chain of owners
-leads to the present leader. Then the leader is deleted in foreground, once: ownership takes the rest along, and no
-new leader can appear before the last old worker has gone.
+leads to the present leader. Whether that comes at once is decided in ``crash_loops``, what it consists of in
+``recreation``.
 """
 
 from typing import Final, Literal, NamedTuple
 
 from lws_events import names
-from lws_events.commands import DeleteLeaderPod
-from lws_events.decisions import FailureLeftAlone, GroupRecreationStarted
-from lws_events.machine import announcements
+from lws_events.decisions import FailureLeftAlone
+from lws_events.machine import crash_loops, recreation
 from lws_events.machine.draft import Draft
 from lws_events.machine.state import Aggregate, Failure, Group, PodState
 
@@ -27,23 +26,25 @@ _WAIT: Final = Verdict("wait")
 _OF_EARLIER_LEADER: Final = Verdict("leave", "the pod is left over from an earlier leader")
 
 
-def decide_restart(draft: Draft, group: Group) -> bool:
+def decide_restart(draft: Draft, group: Group) -> str:
     """Judge the failures of a group; start its recreation, or go on with one that was decided before.
 
-    Says whether a recreation was decided just now.
+    Returns the state of life (see ``lifecycle``) that was decided just now; empty where none was.
     """
     leader = group.leader
     if leader is None or leader.view.deleting_since is not None:
-        return False
+        return ""
     if group.recreating == leader.view.uid:
         if group.recreation is not None and not group.deletion_accepted:
-            _delete_leader(draft, group, leader, group.recreation)
-        return False
+            recreation.delete_leader(draft, group, leader, group.recreation)
+        return ""
+    if group.held is not None:
+        return crash_loops.decide_held(draft, group, leader, group.held)
     for failure in group.unjudged.values():
         verdict = _judge(draft.state, group, leader, failure)
         if verdict.action == "recreate":
-            _recreate(draft, group, leader, failure)
-            return True
+            cause = recreation.Cause(failure.pod, failure.pod_uid, failure.what)
+            return crash_loops.decide_end(draft, group, leader, cause)
         if verdict.action == "leave":
             draft.note(
                 FailureLeftAlone(
@@ -54,7 +55,7 @@ def decide_restart(draft: Draft, group: Group) -> bool:
                     because=verdict.because,
                 )
             )
-    return False
+    return ""
 
 
 def _judge(state: Aggregate, group: Group, leader: PodState, failure: Failure) -> Verdict:
@@ -62,6 +63,8 @@ def _judge(state: Aggregate, group: Group, leader: PodState, failure: Failure) -
     assert spec is not None
     if not spec.recreates:
         return Verdict("leave", f"restart policy {spec.restart_policy}")
+    if failure.ignored:
+        return Verdict("leave", f"the pod is annotated {names.IGNORE_FAILURE}")
     if failure.key != leader.view.labels.get(names.REVISION_KEY, ""):
         return Verdict("leave", "the pod is of another revision than the leader")
     verdict = _RECREATE if failure.is_leader else _judge_owner(group, leader, failure)
@@ -84,33 +87,3 @@ def _judge_owner(group: Group, leader: PodState, failure: Failure) -> Verdict:
     if failure.gone and group.worker_set.deleting_since is not None:
         return Verdict("leave", "its StatefulSet is on its way out")
     return _RECREATE
-
-
-def _recreate(draft: Draft, group: Group, leader: PodState, failure: Failure) -> None:
-    started = GroupRecreationStarted(
-        group=group.name,
-        leader=group.name,
-        leader_uid=leader.view.uid,
-        failed_pod=failure.pod,
-        failed_uid=failure.pod_uid,
-        failure=failure.what,
-    )
-    draft.note(started)
-    _delete_leader(draft, group, leader, started)
-
-
-def _delete_leader(draft: Draft, group: Group, leader: PodState, recreation: GroupRecreationStarted) -> None:
-    assert draft.state.set_ is not None
-    index = leader.view.labels.get(names.GROUP_INDEX, str(group.index))
-    failed = recreation.failed_pod
-    draft.issue(
-        DeleteLeaderPod(name=group.name, uid=leader.view.uid),
-        announce=announcements.pod_event(
-            draft.state.set_.uid,
-            reason="RecreateGroup",
-            action="Delete",
-            note=f"Worker pod {failed} failed, deleted leader pod {group.name} to recreate group {index}",
-            pod=group.name,
-            pod_uid=leader.view.uid,
-        ),
-    )

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from lws_events import events, names
-from lws_events.machine import members, sight, strangers
+from lws_events.machine import crash_loop_counts, members, sight, strangers
 from lws_events.machine.change import Change
 from lws_events.machine.state import Aggregate
 from lws_events.machine.strangers import because_of_owner
@@ -26,6 +26,8 @@ def fold_stateful_set(state: Aggregate, fact: events.StatefulSetObserved, *, nam
         return Change.NOTHING
     sight.note_replaced(state, fact, known)
     state.leader_set = fact
+    if known is not None and fact.replicas < known.replicas:
+        crash_loop_counts.forget_places(state)
     return Change(set_level=True)
 
 

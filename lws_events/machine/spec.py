@@ -8,6 +8,7 @@ from typing import Any, Final
 import msgspec
 
 from lws_events import names
+from lws_events.machine.crash_loop_rules import CrashLoopRules, read_rules
 
 RECREATE_ON_RESTART: Final = "RecreateGroupOnPodRestart"
 RECREATE_AFTER_START: Final = "RecreateGroupAfterStart"
@@ -35,6 +36,9 @@ class SetSpec(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Topology key of the annotation; an empty value counts as none (spec D22)."""
     after_start: bool = False
     """A failure while some pod of the group is pending does not count (policy or experimental annotation)."""
+
+    crash_loops: CrashLoopRules = CrashLoopRules()
+    """What annotations of our own ask for where a group fails again and again."""
 
     @property
     def recreates(self) -> bool:
@@ -95,6 +99,7 @@ def read_spec(raw: bytes, annotations: dict[str, str]) -> SetSpec:
         replace_broken_first=annotations.get(names.REPLACE_BROKEN_GROUPS_FIRST) == "true",
         exclusive_topology=annotations.get(names.EXCLUSIVE_TOPOLOGY, ""),
         after_start=after_start,
+        crash_loops=read_rules(annotations),
     )
 
 

@@ -21,6 +21,7 @@ from lws_events.events import (
     StatefulSetObserved,
     View,
 )
+from lws_events.machine.held import CrashLoop, HeldFailure, Termination
 from lws_events.machine.marks import Marks
 from lws_events.machine.spec import SetSpec
 from lws_events.subjects import SetName
@@ -54,6 +55,8 @@ class Failure(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """A container restarted, and the pod goes on."""
     group_was_pending: bool = False
     """Some pod of the group was missing or in phase Pending when it happened, this one included."""
+    ignored: bool = False
+    """The pod is annotated so that its failure does not count."""
 
 
 class Counts(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -99,6 +102,8 @@ class Group(msgspec.Struct, omit_defaults=True):
     """The API server took the deletion of the leader, or said that it is gone: only its end is still to be seen."""
     unjudged: dict[str, Failure] = {}
     """Failures that await a decision, by pod uid: until the set, the leader or the owner of the pod has been seen."""
+    held: HeldFailure | None = None
+    """The failure for which the group waits or is kept, as long as its leader exists."""
     counted: Counts = Counts()
 
     @property
@@ -182,6 +187,10 @@ class Aggregate(msgspec.Struct, omit_defaults=True):
     groups: dict[str, Group] = {}
     pod_groups: dict[str, PodGroupObserved] = {}
     """PodGroups by name. They do not keep the state of a set alive: they go with their leaders."""
+    crash_loops: dict[str, CrashLoop] = {}
+    """Groups that were recreated and may fail again, by name: they outlive ``groups``, which forgets what is absent."""
+    terminations: dict[str, Termination] = {}
+    """Groups whose leader is on its way out, by name."""
     totals: Counts = Counts()
     marks: Marks = msgspec.field(default_factory=Marks)
     """What a rolling update asks of groups, bit by bit."""

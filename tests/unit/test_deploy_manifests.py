@@ -20,7 +20,7 @@ MANIFESTS: Final = DEPLOY / "manifests"
 # Spec 10.2, last column, less what this program does without: it patches no Event, nothing of a StatefulSet is owned
 # with blockOwnerDeletion, and secrets and configurations are read by name. Resource: verbs, names.
 CLUSTER_RIGHTS: Final[Rights] = {
-    ("", "pods"): ({"get", "list", "watch", "delete"}, set()),
+    ("", "pods"): ({"get", "list", "watch", "delete", "patch"}, set()),
     ("", "pods/finalizers"): ({"update"}, set()),
     ("", "services"): ({"get", "list", "watch", "create"}, set()),
     ("", "nodes"): ({"get", "list", "watch"}, set()),

@@ -9,7 +9,7 @@ import pytest
 from lws_events import commands, decisions, events
 from projections.explain import explain_command, explain_fact, explain_lifecycle, timestamp
 
-_SAMPLES = {str: "x", int: 7, bool: True, msgspec.Raw: msgspec.Raw(b"{}")}
+_SAMPLES = {str: "x", int: 7, bool: True, msgspec.Raw: msgspec.Raw(b"{}"), tuple[str, ...]: ("x on node y",)}
 
 
 def _sample(kind: type[msgspec.Struct]) -> msgspec.Struct:
@@ -29,7 +29,7 @@ def test_facts(kind: type[msgspec.Struct]) -> None:
 @pytest.mark.parametrize("kind", typing.get_args(commands.AnyCommand), ids=lambda kind: kind.__name__)
 def test_commands(kind: type[msgspec.Struct]) -> None:
     text = explain_command(_sample(kind))  # type: ignore[arg-type]
-    assert text.split()[0] in {"create", "apply", "delete", "write", "post", "wake"}
+    assert text.split()[0] in {"create", "apply", "delete", "write", "post", "wake", "mark"}
 
 
 @pytest.mark.parametrize("kind", typing.get_args(decisions.LifecycleFact), ids=lambda kind: kind.__name__)

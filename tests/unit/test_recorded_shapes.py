@@ -55,6 +55,7 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
             "topology": {},
             "requests_tpus": False,
             "gang_group": "",
+            "grace_seconds": 30,
         },
     ),
     (
@@ -110,13 +111,14 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
         '{"command":"CreatePodGroup","name":"name","leader":"leader","owner_uid":"owner_uid","manifest":{}}',
         {},
     ),
+    ('{"command":"MarkLeaderPod","name":"name","uid":"uid"}', {"annotations": {}, "labels": {}}),
 ]
 LIFECYCLE: list[tuple[str, dict[str, Any]]] = [
     ('{"type":"RevisionChosen","key":"key","revision":"revision"}', {}),
     ('{"type":"GroupChanged","group":"group","before":"before","after":"after"}', {"because": ""}),
     (
         '{"type":"GroupRecreationStarted","group":"group","leader":"leader","leader_uid":"leader_uid","failed_pod":"failed_pod","failed_uid":"failed_uid","failure":"failure"}',
-        {},
+        {"attempt": 0},
     ),
     (
         '{"type":"FailureLeftAlone","group":"group","pod":"pod","pod_uid":"pod_uid","failure":"failure","because":"because"}',
@@ -131,6 +133,18 @@ LIFECYCLE: list[tuple[str, dict[str, Any]]] = [
     ('{"type":"RolloutBlocked","key":"key","partition":1,"groups":["group"],"count":1}', {}),
     (
         '{"type":"LeaderReplacementStarted","group":"group","leader_uid":"leader_uid","partition":1,"because":"because"}',
+        {},
+    ),
+    (
+        '{"type":"GroupRecreationPostponed","group":"group","leader":"leader","leader_uid":"leader_uid","failed_pod":"failed_pod","failed_uid":"failed_uid","failure":"failure","failed_ms":1,"until_ms":2,"attempt":3}',
+        {},
+    ),
+    (
+        '{"type":"GroupKept","group":"group","leader":"leader","leader_uid":"leader_uid","failed_pod":"failed_pod","failed_uid":"failed_uid","failure":"failure","failed_ms":1,"recreations":2}',
+        {},
+    ),
+    (
+        '{"type":"GroupTerminationOverdue","group":"group","leader":"leader","leader_uid":"leader_uid","pods":["pod"],"since_ms":1}',
         {},
     ),
 ]
