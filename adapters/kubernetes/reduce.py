@@ -207,8 +207,6 @@ def _gang_group(found: wire.Pod, gang: GangScheduling | None) -> str:
     return (found.metadata.annotations or {}).get(gang.provider.group_annotation, "")
 
 
-def _ours(values: dict[str, str] | None) -> dict[str, str]:
-    return {key: value for key, value in (values or {}).items() if key.startswith(names.PREFIX)}
 def _ours(values: dict[str, str] | None, *, own: bool = False) -> dict[str, str]:
     """The keys of the reference; with ``own`` also those of this project, which StatefulSets only have as copies."""
     prefixes = (names.PREFIX, names.OWN_PREFIX) if own else (names.PREFIX,)
