@@ -20,6 +20,7 @@ from adapters.kubernetes.executor import Executor
 from adapters.kubernetes.observer import Observer
 from adapters.kubernetes.pace import SystemClock
 from lws_events.admission import Surroundings
+from lws_events.gang import GangScheduling
 
 _log = structlog.get_logger(__name__)
 
@@ -40,13 +41,14 @@ class Leader:
         *,
         metrics: EngineMetrics,
         may_write: Callable[[], bool] = lambda: True,
+        gang: GangScheduling | None = None,
     ) -> None:
-        """``may_write`` is asked before every write to the cluster, and before every timer."""
+        """``may_write`` is asked before every write to the cluster, and before every timer; ``gang``: as configured."""
         clock = SystemClock()
         self._clock = clock
         self._writer = GroupCommit(journal.events)
         self._abandoned = asyncio.Event()
-        self.observer = Observer(client, journal.events, self._writer, cluster=journal.cluster, clock=clock)
+        self.observer = Observer(client, journal.events, self._writer, cluster=journal.cluster, clock=clock, gang=gang)
         self.executor = Executor(
             client.writing_while(may_write),
             self._writer,

@@ -36,6 +36,7 @@ from adapters.observability.timed_journal import timed
 from adapters.webhooks.changes import ChangeRelay
 from adapters.webhooks.server import SurroundingsOf
 from lws_events.admission import Surroundings
+from lws_events.gang import configured
 
 if TYPE_CHECKING:
     from adapters.cli.settings import Settings
@@ -187,14 +188,30 @@ class _Process:
 
     def _surroundings(self, namespace: str, name: str) -> Surroundings:
         """What is known of the journal; a process without one knows nothing, and warns of less."""
-        return self._surroundings_of(namespace, name)
+        settings = self._settings
+        return msgspec.structs.replace(
+            self._surroundings_of(namespace, name),
+            gang_provider=settings.gang_provider or None,
+            gang_match_scheduler_name=settings.gang_match_scheduler_name,
+        )
 
-    async def _lead(self, journal: Journal, client: ApiClient) -> None:
+    def _gang_problem(self) -> str:
+        """Why PodGroups cannot be followed, by the latest of the leaders of this process."""
+        return self._leading.observer.gang_problem if self._leading is not None else ""
+
+    async def _lead(self, journal: Journal, client: ApiClient, aside: ApiClient) -> None:
         """Lead, while elected where there is an election."""
 
         def new_leader(may_write: Callable[[], bool] = lambda: True) -> Leader:
-            return Leader(journal, client, metrics=self._metrics, may_write=may_write)
+            leader = Leader(journal, client, metrics=self._metrics, may_write=may_write, gang=gang)
+            self._leading = leader
+            return leader
 
+        gang = configured(self._settings.gang_provider, match_scheduler_name=self._settings.gang_match_scheduler_name)
+        if gang is not None:
+            # Told, but no reason to be unready: what needs no gang scheduler, admission above all, goes on.
+            self._health.add_note("gang-scheduling", self._gang_problem)
+            self._metrics.gang_scheduling(self._gang_problem)
         if not self._settings.leader_elect:
             leader = new_leader()
             self._surroundings_of = leader.surroundings

@@ -100,6 +100,7 @@ class PodSpec(msgspec.Struct, rename="camel"):
     """``spec`` of a pod."""
 
     node_name: str = ""
+    scheduler_name: str = ""
     grace_seconds: int | None = msgspec.field(default=None, name="terminationGracePeriodSeconds")
     containers: list[Container] | None = None
     init_containers: list[Container] | None = None

@@ -129,6 +129,15 @@ class Metrics:
         """Whether this process holds the Lease ``name``."""
         self._leader.labels(name).set(1 if leads else 0)
 
+    def gang_scheduling(self, problem: Callable[[], str]) -> None:
+        """Gang scheduling is on. ``problem``: why PodGroups cannot be followed, empty while they can."""
+        failing = Gauge(
+            "lws_events_gang_scheduling_failing",
+            "1 while the API server does not let PodGroups be followed.",
+            registry=self.registry,
+        )
+        failing.set_function(lambda: 1 if problem() else 0)
+
     def webhook_registered(self, path: str) -> None:
         """A webhook is served: its numbers exist from now on, with 0 (spec 10.6)."""
         for code in _WEBHOOK_CODES:
