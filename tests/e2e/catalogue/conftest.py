@@ -15,6 +15,7 @@ from tests.controlplane.cluster import BARE, ControlPlane
 from tests.controlplane.installation import crd, install_crd
 from tests.e2e.catalogue.cases import Case
 from tests.e2e.catalogue.definition import definition
+from tests.e2e.catalogue.hooks import Hooked, registered
 from tests.e2e.controller import Controller
 
 Play = Callable[..., Awaitable[Case]]
@@ -35,6 +36,21 @@ async def bare_api(bare_plane: ControlPlane) -> AsyncIterator[Api]:
     """An administrator's client."""
     async with bare_plane.api() as client:
         yield client
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def hooked_plane(bare_api: Api, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hooked]:
+    """The control plane asks our hooks about every set and pod, as long as a module's tests run."""
+    hooked = Hooked(bare_api)
+    async with registered(hooked, directory=tmp_path_factory.mktemp("hooks")):
+        yield hooked
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def hooked(hooked_plane: Hooked) -> Hooked:
+    """The hooked control plane, with a fresh namespace."""
+    hooked_plane.namespace = await _new_namespace(hooked_plane.api, prefix="test-ns-")
+    return hooked_plane
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
@@ -64,8 +80,7 @@ def play(bare_api: Api, verified_controller: Controller) -> Play:
     """How a case begins: namespace, set, leader StatefulSet, leader pods (catalogue 1.1, frame of every case)."""
 
     async def begin(**differences: Any) -> Case:
-        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "lws-ns-"}}
-        name = (await bare_api.create(NAMESPACES, namespace))["metadata"]["name"]
+        name = await _new_namespace(bare_api, prefix="lws-ns-")
         lws = await bare_api.create(leaderworkersets(name), definition(**differences))
         case = Case(bare_api, namespace=name, name=lws["metadata"]["name"], controller=verified_controller)
         path = statefulsets(name, case.name)
@@ -74,6 +89,13 @@ def play(bare_api: Api, verified_controller: Controller) -> Play:
         return case
 
     return begin
+
+
+async def _new_namespace(api: Api, *, prefix: str) -> str:
+    """Create a namespace of a new name; nobody makes a ServiceAccount in it, and no pod needs one."""
+    manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": prefix}}
+    name: str = (await api.create(NAMESPACES, manifest))["metadata"]["name"]
+    return name
 
 
 @pytest.hookimpl(hookwrapper=True)
