@@ -14,6 +14,7 @@ from lws_events.admission.budgets import replicas_of, size_of
 from lws_events.admission.claims import ignored_changes
 from lws_events.admission.lookup import Object, annotations, section, text
 from lws_events.admission.name_length import name_length_advice
+from lws_events.admission.own_annotations import own_annotation_advice
 from lws_events.admission.subgroup_rules import subgroup_policy
 from lws_events.admission.templates import TEMPLATES, containers_of, pod_templates, reserved_keys
 
@@ -26,6 +27,7 @@ def advice(lws: Object, *, old: Object | None, sibling_names: Sequence[str]) -> 
         *_empty_topologies(lws),
         *_storage(lws),
         *_templates(lws),
+        *own_annotation_advice(lws),
         *(_creation(lws, sibling_names) if old is None else _change(lws, old)),
     ]
 

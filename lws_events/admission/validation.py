@@ -14,6 +14,7 @@ from lws_events.admission.errors import UnreadableObjectError
 from lws_events.admission.lookup import Object, section
 from lws_events.admission.metadata import metadata_violations
 from lws_events.admission.name_length import hostname_violations
+from lws_events.admission.own_annotations import own_annotation_violations
 from lws_events.admission.subgroup_rules import subgroup_violations
 from lws_events.admission.templates import reserved_key_violations, template_violations
 from lws_events.admission.typed_reading import read_set
@@ -78,4 +79,5 @@ def _object_violations(lws: Object) -> list[Violation]:
         *budget_violations(lws),
         *subgroup_violations(lws),
         *template_violations(lws),
+        *own_annotation_violations(lws),
     ]
