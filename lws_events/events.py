@@ -67,6 +67,11 @@ class StatefulSetObserved(View, frozen=True, omit_defaults=True, kw_only=True, t
     available_replicas: int = 0
     current_revision: str = ""
     update_revision: str = ""
+    claims: msgspec.Raw = msgspec.Raw(b"null")
+    """``spec.volumeClaimTemplates`` of one that no pod owns, as the API server sent them (a list; spec D10); null where
+    they were not recorded."""
+    max_unavailable: int | None = None
+    """``spec.updateStrategy.rollingUpdate.maxUnavailable``; None where the API server has dropped it (spec D24)."""
 
 
 class ContainerExit(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -86,7 +86,13 @@ def _apply_fact(state: Aggregate, fact: LifecycleFact, *, at_ms: int) -> None:  
             strangers.told(state, fact)
         case RolloutBlocked():
             state.blocked = fact
-        case ConditionChanged() | RolloutStepped() | LeaderReplacementStarted():
+        case LeaderReplacementStarted():
+            group = state.groups.get(fact.group)
+            if group is not None:
+                group.replacement = fact
+                group.deletion_accepted = False
+                group.unjudged = {}
+        case ConditionChanged() | RolloutStepped():
             pass
         case _:
             assert_never(fact)

@@ -13,6 +13,8 @@ from lws_events.machine.leader import decide_leader
 from lws_events.machine.lifecycle import RECREATING, decide_lifecycle
 from lws_events.machine.refusals import decide_refusal
 from lws_events.machine.restart import decide_restart
+from lws_events.machine.rollout import replacement
+from lws_events.machine.rollout.waiting import decide_waiting
 from lws_events.machine.services import decide_group_service, decide_shared_service
 from lws_events.machine.state import Aggregate, Group
 from lws_events.machine.status import decide_status, is_done
@@ -52,8 +54,9 @@ def decide(
 
 def _decide_set(draft: Draft) -> None:
     key = decide_revision(draft)
-    if key:
-        decide_leader(draft, key=key)
+    planned = decide_leader(draft, key=key) if key else None
+    if planned is not None:
+        decide_waiting(draft, planned, key=key)
     decide_shared_service(draft)
 
 
@@ -64,6 +67,7 @@ def _decide_groups(draft: Draft, change: Change) -> None:
 
 def _decide_group(draft: Draft, group: Group) -> None:
     leader = group.leader
+    replacement.resume(draft, group)
     decided = decide_restart(draft, group)
     stays = leader is not None and leader.view.deleting_since is None and decided != RECREATING
     if leader is not None and stays and group.recreating != leader.view.uid:

@@ -23,34 +23,40 @@ from lws_events.objects.leader_statefulset import leader_statefulset
 from lws_events.scaling import ScalingError
 
 
-def decide_leader(draft: Draft, *, key: str) -> None:
-    """Apply the leader StatefulSet for revision ``key`` where it is absent, outdated or was changed by someone."""
+def decide_leader(draft: Draft, *, key: str) -> Planned | None:
+    """Apply the leader StatefulSet for revision ``key`` where it is absent, outdated or was changed by someone.
+
+    Returns the plan if there is nothing to apply.
+    """
     state = draft.state
     assert state.spec is not None
     assert state.set_ is not None
     existing = state.leader_set
     if existing is not None and state.own_leader_set is None:
         _warn_about_owner(draft, existing)
-        return
+        return None
     try:
         planned = plan_for(state, key=key)
-        inputs = _inputs(state, key=key, wanted=planned.plan)
-        if existing is not None and _is_up_to_date(state, inputs=inputs, key=key):
-            return
-        if not draft.can_issue(f"statefulset/{state.name.name}"):
-            return
-        partition, replicas, _ = planned.plan
-        manifest = leader_statefulset(lws_object(state), partition=partition, replicas=replicas, revision_key=key)
+        if existing is not None and _is_up_to_date(state, inputs=_inputs(state, planned.plan, key=key), key=key):
+            return planned
+        if draft.can_issue(f"statefulset/{state.name.name}"):
+            _apply(draft, planned, key=key)
     except (CanonicalError, ScalingError) as error:
         draft.warn(failure_warning(state, str(error)))
-        return
-    announced = _announcements(state, planned, key=key)
+    return None
+
+
+def _apply(draft: Draft, planned: Planned, *, key: str) -> None:
+    state, (partition, replicas, _) = draft.state, planned.plan
+    existing, announced = state.leader_set, _announcements(state, planned, key=key)
+    assert state.set_ is not None
+    manifest = leader_statefulset(lws_object(state), partition=partition, replicas=replicas, revision_key=key)
     draft.issue(
         ApplyLeaderStatefulSet(
             name=state.name.name,
             owner_uid=state.set_.uid,
             uid=existing.uid if existing is not None else "",
-            inputs=inputs,
+            inputs=_inputs(state, planned.plan, key=key),
             manifest=as_json(manifest),
         ),
         announce=announced[0] if announced else None,
@@ -85,7 +91,7 @@ def _warn_about_owner(draft: Draft, existing: StatefulSetObserved) -> None:
         draft.note(ObjectLeftAlone(kind="StatefulSet", name=state.name.name, because=f"controlled by {controller}"))
 
 
-def _inputs(state: Aggregate, *, key: str, wanted: Plan) -> str:
+def _inputs(state: Aggregate, wanted: Plan, *, key: str) -> str:
     text = f"{state.set_digest}/{key}/{wanted.partition}/{wanted.replicas}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 

@@ -226,5 +226,6 @@ def _remove_pod(state: Aggregate, group: Group, name: str, known: PodState) -> N
     group.leader = None
     group.unjudged = {}
     group.recreation = None
+    group.replacement = None
     group.deletion_accepted = False
     _forget_attempts(state, group, pod_group=known.view.gang_group)

@@ -10,7 +10,13 @@ from typing import Any, Final
 import msgspec
 
 from lws_events import names
-from lws_events.decisions import GroupRecreationStarted, Issued, ObjectLeftAlone, RolloutBlocked
+from lws_events.decisions import (
+    GroupRecreationStarted,
+    Issued,
+    LeaderReplacementStarted,
+    ObjectLeftAlone,
+    RolloutBlocked,
+)
 from lws_events.events import (
     Owner,
     PodGroupObserved,
@@ -98,6 +104,8 @@ class Group(msgspec.Struct, omit_defaults=True):
     service: ServiceObserved | None = None
     recreation: GroupRecreationStarted | None = None
     """The recreation that was decided and is not over: its leader still exists."""
+    replacement: LeaderReplacementStarted | None = None
+    """The same of a replacement of the leader by a rollout (see ``rollout.replacement``)."""
     deletion_accepted: bool = False
     """The API server took the deletion of the leader, or said that it is gone: only its end is still to be seen."""
     unjudged: dict[str, Failure] = {}
@@ -115,7 +123,8 @@ class Group(msgspec.Struct, omit_defaults=True):
     @property
     def recreating(self) -> str:
         """uid of the leader whose deletion has been decided; empty when none has."""
-        return self.recreation.leader_uid if self.recreation is not None else ""
+        decided = self.recreation or self.replacement
+        return decided.leader_uid if decided is not None else ""
 
     @property
     def is_empty(self) -> bool:

@@ -36,6 +36,7 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
             "current_revision": "",
             "update_revision": "",
             "claims": None,
+            "max_unavailable": None,
         },
     ),
     (
