@@ -11,6 +11,7 @@ from typing import Any, assert_never
 import msgspec
 
 from lws_events import commands, events, names
+from lws_events.foreign_json import UnreadableJsonError, read_json
 from lws_events.machine import (
     counting,
     crash_loop_counts,
@@ -99,8 +100,8 @@ def _fold_set(state: Aggregate, fact: events.SetObserved) -> Change:
 def _read(state: Aggregate, fact: events.SetObserved) -> None:
     raw = bytes(fact.spec)
     try:
+        state.spec_json = read_json(raw)
         state.spec = read_spec(raw, fact.annotations)
-        state.spec_json = msgspec.json.decode(raw)
         state.wanted_data = revision_data(state.spec_json).decode()
     except (msgspec.DecodeError, ValueError, TypeError, RecursionError) as error:
         # A schema that was bypassed: nothing can be done with it, and what exists is left as it is.
@@ -165,7 +166,10 @@ def _fold_status(state: Aggregate, fact: events.SetStatusObserved) -> Change:
 
 def _readable_status(raw: msgspec.Raw) -> dict[str, Any]:
     """The status as a dict whose conditions, if any, are conditions: it is someone else's to write, too."""
-    status = msgspec.json.decode(raw)
+    try:
+        status = read_json(raw)
+    except UnreadableJsonError:
+        return {}
     if not isinstance(status, dict):
         return {}
     conditions = status.get("conditions")

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from lws_events import events, names
+from lws_events.foreign_json import UnreadableJsonError, read_json
 from lws_events.machine import crash_loop_counts, members, sight, strangers
 from lws_events.machine.change import Change
 from lws_events.machine.state import Aggregate
@@ -70,6 +71,13 @@ def fold_revision(state: Aggregate, fact: events.RevisionObserved, *, name: str)
     if sight.is_late(state, fact, known) or fact == known:
         return Change.NOTHING
     sight.note_replaced(state, fact, known)
+    try:
+        read_json(fact.data)
+    except UnreadableJsonError as error:
+        state.revisions.pop(name, None)
+        note_taken_name(state, name)
+        because = f"its data cannot be read: {error}"
+        return strangers.note(state, kind="ControllerRevision", name=name, uid=fact.uid, because=because)
     state.revisions[name] = msgspec.structs.replace(fact, data=fact.data.copy())
     owner = fact.owner
     if owner is not None and (owner.kind, owner.name) != (names.KIND, state.name.name):
@@ -80,7 +88,7 @@ def fold_revision(state: Aggregate, fact: events.RevisionObserved, *, name: str)
 
 def note_taken_name(state: Aggregate, name: str) -> None:
     """Somebody else's ControllerRevision has the name: the next one takes another (spec D37)."""
-    if len(state.revision_names_taken) < TAKEN_NAMES_MAX:
+    if name not in state.revision_names_taken and len(state.revision_names_taken) < TAKEN_NAMES_MAX:
         state.revision_names_taken.append(name)
 
 

@@ -60,15 +60,17 @@ class _Network(msgspec.Struct, rename="camel"):
     subdomain_policy: str | None = None
 
 
-class _Template(msgspec.Struct, rename="camel"):
+class _Template(msgspec.Struct, rename="camel", kw_only=True):
+    worker_template: dict[str, msgspec.Raw]
+    leader_template: dict[str, msgspec.Raw] | None = None
     size: int | None = None
     restart_policy: str | None = None
     sub_group_policy: dict[str, Any] | None = None
 
 
-class _Spec(msgspec.Struct, rename="camel"):
+class _Spec(msgspec.Struct, rename="camel", kw_only=True):
     replicas: int | None = None
-    leader_worker_template: _Template = msgspec.field(default_factory=_Template)
+    leader_worker_template: _Template
     rollout_strategy: _Rollout | None = None
     startup_policy: str | None = None
     network_config: _Network | None = None

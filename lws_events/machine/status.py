@@ -35,6 +35,9 @@ _EXCLUDES: Final = {
     UPDATE_IN_PROGRESS: (AVAILABLE,),
 }
 
+_LAST_SECOND: Final = 253_402_300_799
+"""The end of the year 9999: a clock that is wrong must not make a status that cannot be written."""
+
 Condition = dict[str, Any]
 
 
@@ -146,7 +149,8 @@ def _true(name: str, *, generation: int, at_ms: int) -> Condition:
 
 
 def _rfc3339(at_ms: int) -> str:
-    return datetime.fromtimestamp(at_ms // 1000, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    seconds = min(max(at_ms // 1000, 0), _LAST_SECOND)
+    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _changed(before: list[Condition], after: list[Condition]) -> list[Condition]:

@@ -1,0 +1,46 @@
+"""Reading JSON that somebody else wrote: all of it is read, or it is refused in words, wherever that happens.
+
+The API server stores JSON for everyone, also what no schema describes (data of revisions). How deep the decoder can go
+depends on who calls it, so that the limit here is a number: a live controller and a replay refuse the same.
+"""
+
+import re
+from typing import Any, Final
+
+import msgspec
+
+NESTING_MAX: Final = 200
+"""Levels of lists and maps. A pod template has about twenty."""
+
+_BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
+
+
+class UnreadableJsonError(ValueError):
+    """Not JSON, or JSON that cannot be held: numbers out of range, text that is no UTF-8, too many levels."""
+
+
+def read_json(data: bytes | msgspec.Raw) -> Any:
+    """The value. Raises ``UnreadableJsonError``."""
+    raw = bytes(data)
+    if nesting_exceeds(raw, NESTING_MAX):
+        raise UnreadableJsonError(f"it is nested more than {NESTING_MAX} levels deep")
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableJsonError(str(error)) from error
+
+
+def nesting_exceeds(data: bytes, levels: int) -> bool:
+    """Whether lists and maps are nested deeper than so many levels."""
+    if data.count(b"[") + data.count(b"{") <= levels:
+        return False
+    depth = 0
+    for match in _BRACKETS.finditer(data):
+        token = match.group()
+        if token in (b"[", b"{"):
+            depth += 1
+            if depth > levels:
+                return True
+        elif token in (b"]", b"}"):
+            depth -= 1
+    return False
