@@ -15,7 +15,7 @@ WHOLE_SET = ""
 
 
 def group_of_object(set_name: SetName, object_name: str) -> str:
-    """Of a pod, worker StatefulSet or per-replica Service by its name; ``WHOLE_SET`` for the leader StatefulSet."""
+    """Of a pod, worker StatefulSet, PodGroup or per-replica Service by its name; ``WHOLE_SET`` for the leader StatefulSet."""
     prefix = f"{set_name.name}-"
     if not object_name.startswith(prefix):
         return WHOLE_SET
@@ -25,7 +25,7 @@ def group_of_object(set_name: SetName, object_name: str) -> str:
 def group_of_target(set_name: SetName, target: str) -> str:
     """Of the object that a command is about (``commands.target``)."""
     kind, _, name = target.partition("/")
-    if kind in ("pod", "mark", "statefulset", "service"):
+    if kind in ("pod", "mark", "statefulset", "service", "podgroup"):
         return group_of_object(set_name, name)
     return WHOLE_SET
 

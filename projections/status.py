@@ -5,12 +5,20 @@ approximated and said to be: a pod's age counts from its first observation; of t
 it is not known which are, so with several the ready count is ``?``.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
-from lws_events.events import PodDeleted, PodObserved, SetDeleted, SetObserved, SetStatusObserved
+from lws_events.events import (
+    PodDeleted,
+    PodGroupDeleted,
+    PodGroupObserved,
+    PodObserved,
+    SetDeleted,
+    SetObserved,
+    SetStatusObserved,
+)
 from lws_events.machine.state import is_older
 from lws_events.names import WORKER_INDEX
 from lws_events.subjects import SetName
@@ -39,6 +47,10 @@ class GroupRow(msgspec.Struct, frozen=True, kw_only=True):
     pods: int
     size: int
     nodes: tuple[str, ...]
+    pod_group: str = ""
+    """PodGroup by which a gang scheduler places the group; empty where none does."""
+    pod_group_phase: str = ""
+    """What the scheduler says of it; ``Missing`` while it is not there."""
 
 
 class SetRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +82,7 @@ class Status:
         self._sets: dict[SetName, _Seen] = {}
         self._statuses: dict[SetName, SetStatusObserved] = {}
         self._pods: dict[SetName, dict[str, _Seen]] = {}
+        self._pod_groups: dict[SetName, dict[str, PodGroupObserved]] = {}
 
     def add(self, event: RecordedEvent) -> None:
         """Read one event, about whichever set."""
@@ -97,6 +110,16 @@ class Status:
                 if address.name in pods and pods[address.name].view.uid == fact.uid:
                     del pods[address.name]
 
+            case PodGroupObserved() as fact:
+                pod_groups = self._pod_groups.setdefault(name, {})
+                before = pod_groups.get(address.name)
+                if before is None or not is_older(fact, before):
+                    pod_groups[address.name] = fact
+            case PodGroupDeleted() as fact:
+                pod_groups = self._pod_groups.get(name, {})
+                if address.name in pod_groups and pod_groups[address.name].uid == fact.uid:
+                    del pod_groups[address.name]
+
     def names(self) -> list[SetName]:
         """All live sets, sorted."""
         return sorted(self._sets)
@@ -118,7 +141,7 @@ class Status:
             up_to_date=status.get("updatedReplicas", 0),
             age=age(now_ms - seen.first_ms),
             conditions=tuple(c["type"] for c in status.get("conditions", []) if c.get("status") == "True"),
-            groups=_groups(set_name, pods),
+            groups=_groups(set_name, pods, self._pod_groups.get(set_name, {})),
             pods=tuple(_pod(set_name, name, pod, spec, now_ms) for name, pod in pods),
         )
 
@@ -171,10 +194,17 @@ def _seen(before: _Seen | None, view: SetObserved | PodObserved, at_ms: int) -> 
     return before if is_older(view, before.view) else _Seen(view, before.first_ms)
 
 
-def _groups(set_name: SetName, pods: list[tuple[str, _Seen]]) -> tuple[GroupRow, ...]:
+def _groups(
+    set_name: SetName, pods: list[tuple[str, _Seen]], pod_groups: Mapping[str, PodGroupObserved]
+) -> tuple[GroupRow, ...]:
     members: dict[str, list[PodObserved]] = {}
     for name, seen in pods:
         members.setdefault(group_of_object(set_name, name), []).append(seen.view)
+    leaders = {name: seen.view for name, seen in pods}
+    named = {
+        group: leaders[leader].gang_group if (leader := f"{set_name.name}-{group}") in leaders else ""
+        for group in members
+    }
     return tuple(
         GroupRow(
             name=group,
@@ -182,9 +212,17 @@ def _groups(set_name: SetName, pods: list[tuple[str, _Seen]]) -> tuple[GroupRow,
             pods=len(views),
             size=max(size_of(pod, default=0) for pod in views) or len(views),
             nodes=tuple(sorted({pod.node for pod in views if pod.node})),
+            pod_group=named[group],
+            pod_group_phase=_phase(named[group], pod_groups),
         )
         for group, views in members.items()
     )
+
+
+def _phase(pod_group: str, pod_groups: Mapping[str, PodGroupObserved]) -> str:
+    if not pod_group:
+        return ""
+    return pod_groups[pod_group].phase or "Pending" if pod_group in pod_groups else "Missing"
 
 
 def _pod(set_name: SetName, name: str, seen: _Seen, spec: dict[str, Any], now_ms: int) -> PodRow:

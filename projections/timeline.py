@@ -31,6 +31,7 @@ from lws_events.events import (
     CommandSucceeded,
     Deleted,
     Outcome,
+    PodGroupObserved,
     PodObserved,
     SetObserved,
     SetStatusObserved,
@@ -83,6 +84,7 @@ class Timeline:
         self._routine = routine
         self._pods: dict[str, PodObserved] = {}
         self._statefulsets: dict[str, StatefulSetObserved] = {}
+        self._pod_groups: dict[str, PodGroupObserved] = {}
         self._observed: SetObserved | None = None
         self._asked: dict[str, _Asked] = {}
 
@@ -112,6 +114,14 @@ class Timeline:
                 transitions = statefulset_transitions(self._statefulsets.get(name), fact, name)
                 self._statefulsets[name] = fact
                 return _observed(event, group_of_object(self._set, name), transitions)
+            case PodGroupObserved():
+                known = self._pod_groups.get(name)
+                if _is_stale(fact, known):
+                    return []
+                self._pod_groups[name] = fact
+                if known is not None and (known.uid, known.phase) == (fact.uid, fact.phase):
+                    return []
+                return [_entry(event, group_of_object(self._set, name), CLUSTER, explain_fact(fact, name))]
             case SetObserved():
                 if _is_stale(fact, self._observed):
                     return []

@@ -17,7 +17,7 @@ from rich.text import Text
 from projections.chain import Recreation
 from projections.explain import explain_command, explain_fact, explain_lifecycle, timestamp
 from projections.journal import RecordedDecision, RecordedEvent
-from projections.status import PodRow, SetRow
+from projections.status import GroupRow, PodRow, SetRow
 from projections.timeline import CONTROLLER, USER, Entry
 
 _UNLIMITED_COLUMNS: Final = 1000
@@ -149,6 +149,15 @@ def pod_table(rows: Iterable[PodRow], *, nodes: bool = True) -> Table:
         node = [row.node or "<none>"] if nodes else []
         style = "" if row.ready == "1/1" and row.status == "Running" else "yellow"
         table.add_row(row.name, row.ready, row.status, str(row.restarts), row.age, *node, style=style)
+    return table
+
+
+def pod_group_table(rows: Iterable[GroupRow]) -> Table:
+    """The PodGroups of the groups that a gang scheduler places."""
+    table = _table("GROUP", "PODGROUP", "PHASE")
+    for row in rows:
+        if row.pod_group:
+            table.add_row(row.name, row.pod_group, row.pod_group_phase)
     return table
 
 

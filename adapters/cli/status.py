@@ -31,7 +31,7 @@ def command(
       lws-events status default/sample --at 2026-01-01T12:00:00Z
     """
     from adapters.cli.errors import NoSuchThing
-    from adapters.cli.printing import console, pod_table, print_json, set_table
+    from adapters.cli.printing import console, pod_group_table, pod_table, print_json, set_table
     from adapters.cli.reading import open_for_reading
     from lws_events.subjects import set_filter
     from projections.status import status
@@ -54,3 +54,6 @@ def command(
     if name is not None:
         screen.print()
         screen.print(pod_table(rows[0].pods))
+        if any(group.pod_group for group in rows[0].groups):
+            screen.print()
+            screen.print(pod_group_table(rows[0].groups))

@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+import msgspec
 import structlog
 
 from adapters.controller.background import Background
@@ -90,6 +91,7 @@ class _Process:
         self._metrics = Metrics()
         self._health = Health()
         self._starting = "starting"
+        self._leading: Leader | None = None
         self._surroundings_of: SurroundingsOf = lambda _namespace, _name: Surroundings()
         self._writer: asyncio.Future[GroupCommit] = asyncio.get_running_loop().create_future()
 
