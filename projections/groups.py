@@ -15,7 +15,7 @@ WHOLE_SET = ""
 
 
 def group_of_object(set_name: SetName, object_name: str) -> str:
-    """Of a pod, worker StatefulSet, PodGroup or per-replica Service by its name; ``WHOLE_SET`` for the leader StatefulSet."""
+    """By its name: of a pod, worker StatefulSet, PodGroup, per-replica Service; of the leader StatefulSet ``WHOLE_SET``."""
     prefix = f"{set_name.name}-"
     if not object_name.startswith(prefix):
         return WHOLE_SET

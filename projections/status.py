@@ -110,15 +110,18 @@ class Status:
                 if address.name in pods and pods[address.name].view.uid == fact.uid:
                     del pods[address.name]
 
-            case PodGroupObserved() as fact:
-                pod_groups = self._pod_groups.setdefault(name, {})
-                before = pod_groups.get(address.name)
-                if before is None or not is_older(fact, before):
-                    pod_groups[address.name] = fact
-            case PodGroupDeleted() as fact:
-                pod_groups = self._pod_groups.get(name, {})
-                if address.name in pod_groups and pod_groups[address.name].uid == fact.uid:
-                    del pod_groups[address.name]
+            case PodGroupObserved() | PodGroupDeleted() as fact:
+                self._add_pod_group(self._pod_groups.setdefault(name, {}), address.name, fact)
+
+    def _add_pod_group(
+        self, known: dict[str, PodGroupObserved], name: str, fact: PodGroupObserved | PodGroupDeleted
+    ) -> None:
+        before = known.get(name)
+        if isinstance(fact, PodGroupDeleted):
+            if before is not None and before.uid == fact.uid:
+                del known[name]
+        elif before is None or not is_older(fact, before):
+            known[name] = fact
 
     def names(self) -> list[SetName]:
         """All live sets, sorted."""

@@ -95,7 +95,7 @@ class Timeline:
             entries += self._of_decision(step.event, step.decision)
         return [entry for entry in entries if self._group is None or entry.group == self._group]
 
-    def _of_event(self, event: RecordedEvent) -> list[Entry]:
+    def _of_event(self, event: RecordedEvent) -> list[Entry]:  # noqa: PLR0912 (a branch a fact)
         fact = event.envelope.fact
         address = event.address
         assert address is not None, f"{event.subject} is about no set"
@@ -115,13 +115,7 @@ class Timeline:
                 self._statefulsets[name] = fact
                 return _observed(event, group_of_object(self._set, name), transitions)
             case PodGroupObserved():
-                known = self._pod_groups.get(name)
-                if _is_stale(fact, known):
-                    return []
-                self._pod_groups[name] = fact
-                if known is not None and (known.uid, known.phase) == (fact.uid, fact.phase):
-                    return []
-                return [_entry(event, group_of_object(self._set, name), CLUSTER, explain_fact(fact, name))]
+                return self._of_pod_group(event, fact, name)
             case SetObserved():
                 if _is_stale(fact, self._observed):
                     return []
@@ -139,6 +133,16 @@ class Timeline:
             case _:
                 # services, revisions, timers: what the controller asked for is told by the outcome of its command
                 return [_entry(event, WHOLE_SET, CLUSTER, explain_fact(fact, name))] if self._routine else []
+
+    def _of_pod_group(self, event: RecordedEvent, fact: PodGroupObserved, name: str) -> list[Entry]:
+        """What the scheduler says of it, when it says something new."""
+        known = self._pod_groups.get(name)
+        if _is_stale(fact, known):
+            return []
+        self._pod_groups[name] = fact
+        if known is not None and (known.uid, known.phase) == (fact.uid, fact.phase):
+            return []
+        return [_entry(event, group_of_object(self._set, name), CLUSTER, explain_fact(fact, name))]
 
     def _of_deletion(self, event: RecordedEvent, gone: Deleted, kind: str, name: str) -> list[Entry]:
         last = self._pods.get(name) if kind == POD else self._statefulsets.get(name) if kind == STATEFULSET else None
