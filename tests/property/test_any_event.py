@@ -23,7 +23,6 @@ NAMES = st.sampled_from(
 KINDS = st.sampled_from(
     [subjects.SET, subjects.STATEFULSET, subjects.POD, subjects.SERVICE, subjects.REVISION, subjects.POD_GROUP]
 )
-KINDS = st.sampled_from([subjects.SET, subjects.STATEFULSET, subjects.POD, subjects.SERVICE, subjects.REVISION])
 LABELS = [names.SET_NAME, names.WORKER_INDEX, names.GROUP_INDEX, names.REVISION_KEY]
 ANNOTATIONS = [
     names.SIZE,
@@ -31,9 +30,13 @@ ANNOTATIONS = [
     names.REPLICAS,
     names.EXCLUSIVE_TOPOLOGY,
     names.RECREATE_GROUP_AFTER_START,
+    names.RESTART_BACKOFF,
+    names.RESTART_LIMIT,
+    names.KEPT_FOR_DEBUGGING,
+    names.IGNORE_FAILURE,
 ]
 KEYS = st.sampled_from([*LABELS, *ANNOTATIONS, "rack"])
-MAPS = st.dictionaries(KEYS, st.sampled_from(["0", "1", "2", "a", "", "rack", "sample"]), max_size=4)
+MAPS = st.dictionaries(KEYS, st.sampled_from(["0", "1", "2", "1s", "a", "", "rack", "sample", "true"]), max_size=4)
 OWNERS = st.builds(events.Owner, st.sampled_from(["Pod", "StatefulSet", names.KIND, "X"]), NAMES, UIDS)
 TEMPLATE = {"spec": {"containers": [{"name": "c", "image": "i"}]}}
 POLICIES = ["RecreateGroupOnPodRestart", "RecreateGroupAfterStart", "None", "", None]
@@ -68,13 +71,23 @@ BY_FIELD = {
             "statefulset/sample",
             "statefulset/sample-0",
             "pod/sample-0",
+            "mark/sample-0",
             "setstatus/sample",
             "service/sample",
             "podgroup/sample-0-a",
         ]
     ),
     "command_id": st.sampled_from([f"-{sequence}-{index}" for sequence in range(1, 12) for index in range(3)]),
-    "timer": st.sampled_from(["status", "missing-revision", "retry/statefulset/sample", "missing-revision/sample-0"]),
+    "timer": st.sampled_from(
+        [
+            "status",
+            "missing-revision",
+            "retry/statefulset/sample",
+            "missing-revision/sample-0",
+            "restart/sample-0",
+            "terminating",
+        ]
+    ),
     "key": st.sampled_from(["a", "b", "79d97d45cf"]),
     "gang_group": st.sampled_from(["", "sample-0-a", "x"]),
     "labels": MAPS,
