@@ -5,7 +5,12 @@ namespace). At most one command per target is in flight. The executor turns comm
 outcome for each; timers are no API calls and have none, their firing is the outcome.
 """
 
+from typing import Final
+
 import msgspec
+
+TEMPLATE_CHANGED: Final = "TemplateChanged"
+"""Reason of a failed ``CreateControllerRevision``: the live template is not the one that would be recorded."""
 
 
 class Command(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag_field="command"):
@@ -13,17 +18,25 @@ class Command(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag
 
 
 class CreateControllerRevision(Command, frozen=True, omit_defaults=True, kw_only=True, tag="CreateControllerRevision"):
-    """POST a ControllerRevision (spec 2.5). One of the same name, owner and data counts as created."""
+    """POST a ControllerRevision (spec 2.5). One of the same name, owner and data counts as created.
+
+    With ``template``: only if the leader StatefulSet's pod template does not certainly differ from it; else the outcome
+    is a failure with reason ``TEMPLATE_CHANGED`` (spec D26).
+    """
 
     name: str
     manifest: msgspec.Raw
+    leader_set: str = ""
+    """Name of the leader StatefulSet whose template is compared."""
+    template: msgspec.Raw = msgspec.Raw(b"null")
 
 
 class ApplyLeaderStatefulSet(Command, frozen=True, omit_defaults=True, kw_only=True, tag="ApplyLeaderStatefulSet"):
     """Server-side apply of the leader StatefulSet with field manager ``lws``, forced (spec 2.2).
 
     Before the first apply of a set the executor reads the object: one that another controller owns is not touched,
-    the outcome is a failure with reason ``Foreign`` (spec D33).
+    the outcome is a failure with reason ``Foreign`` (spec D33). One that is already as the apply would leave it counts
+    as applied without a request.
     """
 
     name: str
@@ -33,6 +46,8 @@ class ApplyLeaderStatefulSet(Command, frozen=True, omit_defaults=True, kw_only=T
     """The uid that the existing StatefulSet must have; empty: there should be none."""
     inputs: str = ""
     """Digest of what went into the manifest: the next decision compares it to see whether anything changed."""
+    adopts: bool = False
+    """Nothing was applied to this StatefulSet before: somebody else, the reference for instance, has made it."""
     manifest: msgspec.Raw
 
 
@@ -55,6 +70,20 @@ class CreateService(Command, frozen=True, omit_defaults=True, kw_only=True, tag=
     name: str
     owner_uid: str
     manifest: msgspec.Raw
+
+
+class ApplyWorkerMetadata(Command, frozen=True, omit_defaults=True, kw_only=True, tag="ApplyWorkerMetadata"):
+    """Server-side apply of labels and annotations, and nothing else, to a worker StatefulSet (spec D31).
+
+    Gone already, or replaced by another uid: the outcome is a failure with reason ``NotFound`` or ``Conflict``.
+    """
+
+    name: str
+    uid: str
+    manifest: msgspec.Raw
+    dropped_labels: tuple[str, ...] = ()
+    """Labels that the set has no longer: whoever created the object may own them, so they are removed by name."""
+    dropped_annotations: tuple[str, ...] = ()
 
 
 class DeleteLeaderPod(Command, frozen=True, omit_defaults=True, kw_only=True, tag="DeleteLeaderPod"):
@@ -152,6 +181,8 @@ def target(command: Command) -> str:
             return pod_group_target(command.name)
         case DeleteLeaderPod():
             return f"pod/{command.name}"
+        case ApplyWorkerMetadata():
+            return f"metadata/{command.name}"
         case MarkLeaderPod():
             return f"mark/{command.name}"  # apart from the deletion, which must not wait for a mark that is refused
         case UpdateSetStatus():
@@ -175,6 +206,6 @@ AnyCommand = (
     | RecordEvent
     | SetTimer
     | CreatePodGroup
-    | ApplyWorkerMetadata
     | MarkLeaderPod
+    | ApplyWorkerMetadata
 )

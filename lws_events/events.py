@@ -51,6 +51,10 @@ class SetStatusObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag
     status: msgspec.Raw = msgspec.Raw(b"{}")
 
 
+NOT_RECORDED: Final = msgspec.Raw(b"null")
+"""In place of JSON that is of no interest, or that an earlier release did not record."""
+
+
 class StatefulSetObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="StatefulSetObserved"):
     """A leader or worker StatefulSet (which of them: its owner's kind), without its template."""
 
@@ -67,7 +71,7 @@ class StatefulSetObserved(View, frozen=True, omit_defaults=True, kw_only=True, t
     available_replicas: int = 0
     current_revision: str = ""
     update_revision: str = ""
-    claims: msgspec.Raw = msgspec.Raw(b"null")
+    claims: msgspec.Raw = NOT_RECORDED
     """``spec.volumeClaimTemplates`` of one that no pod owns, as the API server sent them (a list; spec D10); null where
     they were not recorded."""
     max_unavailable: int | None = None

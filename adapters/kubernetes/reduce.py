@@ -73,6 +73,8 @@ def reduce_statefulset(found: wire.StatefulSet) -> events.StatefulSetObserved:
         available_replicas=status.available_replicas,
         current_revision=status.current_revision,
         update_revision=status.update_revision,
+        claims=_claims(found),
+        max_unavailable=_max_unavailable(rolling),
     )
 
 
@@ -80,10 +82,16 @@ def _claims(found: wire.StatefulSet) -> msgspec.Raw:
     """Claim templates of leader StatefulSets; those of a group's workers are its revision's, and of no interest."""
     owner = found.metadata.controller
     if owner is not None and owner.kind == "Pod":
-        return msgspec.Raw(b"null")
+        return events.NOT_RECORDED
     # A copy: the original keeps the whole page of the listing in memory. Null stands for none.
     claims = found.spec.volume_claim_templates.copy()
     return msgspec.Raw(b"[]") if bytes(claims) == b"null" else claims
+
+
+def _max_unavailable(rolling: wire.RollingUpdate | None) -> int | None:
+    """A percentage is not ours; what becomes of it is of no interest."""
+    found = rolling.max_unavailable if rolling is not None else None
+    return found if isinstance(found, int) else None
 
 
 def reduce_pod(found: wire.Pod, nodes: NodeLabels, gang: GangScheduling | None = None) -> events.PodObserved:

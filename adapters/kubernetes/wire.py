@@ -54,10 +54,11 @@ class LeaderWorkerSet(Object):
     status: msgspec.Raw = msgspec.Raw(b"{}")
 
 
-class RollingUpdate(msgspec.Struct):
+class RollingUpdate(msgspec.Struct, rename="camel"):
     """``spec.updateStrategy.rollingUpdate`` of a StatefulSet."""
 
     partition: int | None = None
+    max_unavailable: int | str | None = None
 
 
 class UpdateStrategy(msgspec.Struct, rename="camel"):
@@ -71,6 +72,7 @@ class StatefulSetSpec(msgspec.Struct, rename="camel"):
 
     replicas: int | None = None
     update_strategy: UpdateStrategy | None = None
+    volume_claim_templates: msgspec.Raw = msgspec.Raw(b"[]")
 
 
 class StatefulSetStatus(msgspec.Struct, rename="camel"):

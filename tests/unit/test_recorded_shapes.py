@@ -113,6 +113,10 @@ COMMANDS: list[tuple[str, dict[str, Any]]] = [
         {},
     ),
     ('{"command":"MarkLeaderPod","name":"name","uid":"uid"}', {"annotations": {}, "labels": {}}),
+    (
+        '{"command":"ApplyWorkerMetadata","name":"name","uid":"uid","manifest":{}}',
+        {"dropped_labels": [], "dropped_annotations": []},
+    ),
 ]
 LIFECYCLE: list[tuple[str, dict[str, Any]]] = [
     ('{"type":"RevisionChosen","key":"key","revision":"revision"}', {}),

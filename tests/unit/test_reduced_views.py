@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import msgspec
+import pytest
 
 from adapters.kubernetes import reduce, wire
 from adapters.kubernetes.nodes import NodeLabels, PlacementIndex
@@ -92,7 +93,17 @@ def test_a_statefulset_without_its_template() -> None:
         available_replicas=1,
         current_revision="set-a",
         update_revision="set-b",
+        claims=msgspec.Raw(b"[]"),
     )
+
+
+@pytest.mark.parametrize("owner", ["LeaderWorkerSet", "Pod", ""])
+def test_d10_claims_are_told_of_leader_statefulsets_as_they_are(owner: str) -> None:
+    claim = {"metadata": {"name": "data"}, "spec": {"accessModes": ["ReadWriteOnce"]}, "status": {"phase": "Pending"}}
+    owners = [{**OWNER, "kind": owner, "name": "set", "uid": "u"}] if owner else []
+    manifest = {"metadata": metadata("set", ownerReferences=owners), "spec": {"volumeClaimTemplates": [claim]}}
+    view = reduce.reduce_statefulset(decode(wire.StatefulSet, manifest))
+    assert msgspec.json.decode(view.claims) == (None if owner == "Pod" else [claim])
 
 
 def test_the_partition_of_statefulsets_that_name_none() -> None:
