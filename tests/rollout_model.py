@@ -57,8 +57,12 @@ class Rollout(Scenario):
         self.created: list[int] = []
         self.deleted: list[int] = []
         self.incarnations = 0
-        self.never_ready: set[int] = set()
+        self.hold_deletions = False
+        """Deletions of leaders get no answer."""
+        self.hide_leader_set = False
+        """The watch of StatefulSets lags behind: our own applies are answered, but not shown."""
         self._shown: dict[str, Any] = {}
+        self._bound: dict[str, dict[str, str]] = {}
 
     # What a test does
 
@@ -95,6 +99,16 @@ class Rollout(Scenario):
         self._show_workers(index, available=False)
         self.settle()
 
+    def bind(self, index: int, **topology: str) -> None:
+        """The leader's node is known, with its labels: until then a group with exclusive topology gets no workers."""
+        self._bound[self.pods[index].uid] = topology
+        self._show_pod(index)
+        self.settle()
+
+    def conditions(self) -> set[str]:
+        """Types of the conditions that are True in the status last written."""
+        return {each["type"] for each in self.state.status["conditions"] if each["status"] == "True"}
+
     def ready_groups(self) -> int:
         """How many groups are ready."""
         return self.state.totals.ready
@@ -109,7 +123,7 @@ class Rollout(Scenario):
         """Carry out what was commanded, let the StatefulSet controller act, until nothing changes."""
         for _ in range(1000):
             self.carry_out()
-            if self.partition_is_known() and not self._act():
+            if self.hide_leader_set or not self._act():
                 break
         else:
             raise AssertionError("the model does not come to rest")
@@ -117,9 +131,6 @@ class Rollout(Scenario):
         if status.TIMER in self.state.timers:
             self.fire(status.TIMER)
             self.carry_out()
-
-    def partition_is_known(self) -> bool:
-        return self.update is not None
 
     def show_result(self, issued: Issued) -> None:
         command = issued.command
@@ -138,14 +149,25 @@ class Rollout(Scenario):
 
     def carry_out(self) -> None:
         for _ in range(200):
-            pending = list(self.state.in_flight.values())
+            pending = [issued for issued in self.state.in_flight.values() if not self._is_held(issued)]
             if not pending:
                 return
             for issued in pending:
                 self.show_result(issued)
                 self.notes += [each.note for each in issued.announcements if _is_about_groups(each)]
-                self.succeed(issued, generation=self.leader_set_generation)
+                self._answer(issued)
         raise AssertionError(f"commands never end: {self.state.in_flight}")
+
+    def _is_held(self, issued: Issued) -> bool:
+        return self.hold_deletions and isinstance(issued.command, commands.DeleteLeaderPod)
+
+    def _answer(self, issued: Issued) -> None:
+        if isinstance(issued.command, commands.ApplyLeaderStatefulSet):
+            version = self.next_version() if self.hide_leader_set else str(self.version)
+            generation = self.leader_set_generation
+            self.succeed(issued, generation=generation, uid=LEADER_SET_UID, resource_version=version)
+        else:
+            self.succeed(issued)
 
     def _apply(self, manifest: dict[str, Any]) -> None:
         spec = manifest["spec"]
@@ -183,13 +205,15 @@ class Rollout(Scenario):
             "ready_replicas": ready,
             "available_replicas": ready,
         }
-        if view != self._shown.get("sample"):
+        if view != self._shown.get("sample") and not self.hide_leader_set:
             self._shown["sample"] = view
             fact = events.StatefulSetObserved(resource_version=self.next_version(), **view)
             self.see(subjects.STATEFULSET, "sample", fact)
 
     def _act(self) -> bool:
         """One pass of the StatefulSet controller; says whether it did anything."""
+        if self.update is None:
+            return False
         surplus = [index for index in sorted(self.pods, reverse=True) if index >= self.replicas]
         for index in surplus:
             self.deleted.append(index)
@@ -201,7 +225,6 @@ class Rollout(Scenario):
         self.carry_out()
         if surplus or missing:
             return True
-        assert self.update is not None
         pods = [self.pods[index] for index in range(self.replicas)]
         if all(pod.ready and pod.template == self.update for pod in pods):
             self.current = self.update
@@ -248,6 +271,9 @@ class Rollout(Scenario):
         labels = pod.template.labels | {names.GROUP_INDEX: str(index), names.GROUP_KEY: f"key-of-sample-{index}"}
         annotations = {key: each for key, each in pod.template.annotations.items() if key.startswith(names.PREFIX)}
         view: dict[str, Any] = {"labels": labels, "annotations": annotations, "owner": owner, "ready": pod.ready}
+        if names.EXCLUSIVE_TOPOLOGY in annotations:
+            bound = self._bound.get(pod.uid)
+            view |= {"node": "node-1" if bound else "", "topology": bound or {}}
         self.pod(f"sample-{index}", uid=pod.uid, **view)
 
     def _workers(self, name: str, manifest: dict[str, Any], *, leader_uid: str) -> None:

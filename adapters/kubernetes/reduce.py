@@ -12,6 +12,7 @@ from adapters.kubernetes import wire
 from adapters.kubernetes.nodes import NodeLabels
 from lws_events import events, names, subjects
 from lws_events.accelerators import TPU, requests_tpus
+from lws_events.foreign_json import read_json
 from lws_events.gang import GangScheduling
 from lws_events.subjects import SetName
 
@@ -38,8 +39,10 @@ def key_of(kind: str, meta: wire.Meta) -> Key | None:
 
 
 def reduce_set(found: wire.LeaderWorkerSet) -> list[events.View]:
-    """A LeaderWorkerSet as two facts: what users wrote, and its status."""
+    """A LeaderWorkerSet as two facts: what users wrote, and its status. Raises ``UnreadableJsonError``."""
     meta = found.metadata
+    read_json(found.spec)
+    read_json(found.status)
     annotations = {key: value for key, value in (meta.annotations or {}).items() if key != names.LAST_APPLIED}
     observed = events.SetObserved(
         uid=meta.uid,
@@ -147,8 +150,9 @@ def reduce_pod_group(found: wire.PodGroup) -> events.PodGroupObserved:
 
 
 def reduce_revision(found: wire.ControllerRevision) -> events.RevisionObserved:
-    """A ControllerRevision, with the exact bytes of its data."""
+    """A ControllerRevision, with the exact bytes of its data. Raises ``UnreadableJsonError``."""
     meta = found.metadata
+    read_json(found.data)
     return events.RevisionObserved(
         uid=meta.uid,
         resource_version=meta.resource_version,

@@ -212,3 +212,11 @@ class Resources(msgspec.Struct):
 
     limits: dict[str, Any] | None = None
     requests: dict[str, Any] | None = None
+
+
+class Unreadable(Object, kw_only=True):
+    """An object whose JSON is not that of its kind, with as much of its metadata as can be read."""
+
+    model: type[Object]
+    """What it should have been read as."""
+    problem: str

@@ -264,3 +264,12 @@ def test_nodes_remember_labels_and_pods() -> None:
     index.place("a", "m")
     index.place("b", "")
     assert (index.on("n"), index.on("m")) == (set(), {"a"})
+
+
+@pytest.mark.parametrize(
+    ("written", "seen"), [({"maxUnavailable": 3}, 3), ({"maxUnavailable": "30%"}, None), ({}, None)]
+)
+def test_how_many_pods_a_statefulset_may_take_down(written: dict[str, Any], seen: int | None) -> None:
+    """Absent where the API server has dropped the field (D24); a percentage is somebody else's."""
+    found = {"metadata": metadata("a"), "spec": {"updateStrategy": {"rollingUpdate": written}}}
+    assert reduce.reduce_statefulset(decode(wire.StatefulSet, found)).max_unavailable == seen
