@@ -9,7 +9,7 @@ import contextlib
 import os
 import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -42,8 +42,8 @@ _REST_SECONDS: Final = 2.0
 class Controller:
     """One controller with its data directory and certificates below ``directory``."""
 
-    def __init__(self, api: Api, *, kubeconfig: Path, directory: Path) -> None:
-        """Nothing is started before ``start``."""
+    def __init__(self, api: Api, *, kubeconfig: Path, directory: Path, arguments: Sequence[str] = ()) -> None:
+        """Nothing is started before ``start``. ``arguments`` are further ones of ``run``."""
         self._api = api
         self._webhook_port, self._health_port = free_ports(2)
         self.data_dir = directory / "data"
@@ -57,6 +57,7 @@ class Controller:
                 *("--webhook-host", "127.0.0.1", "--webhook-port", str(self._webhook_port)),
                 *("--webhook-cert-dir", str(certificates), "--no-leader-elect"),
                 *("--health-port", str(self._health_port), "--metrics-port", "0"),
+                *arguments,
             ],
             log=directory / "controller.log",
             environment={"PYTHONHASHSEED": _SEED},
@@ -162,6 +163,14 @@ class Controller:
     def log_tail(self) -> str:
         """The end of what the controller has said."""
         return self._child.log_tail()
+
+    async def readiness(self) -> str:
+        """All that it tells of its readiness."""
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session,
+            session.get(f"http://127.0.0.1:{self._health_port}/readyz?verbose") as response,
+        ):
+            return await response.text()
 
     async def _ready(self) -> bool:
         assert self.running(), "the controller has ended"
