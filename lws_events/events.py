@@ -229,6 +229,16 @@ class EpochStarted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True
     epoch: str
 
 
+class ObjectNotRecorded(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="ObjectNotRecorded"):
+    """An object of a set cannot be understood, or is too large for the journal: what was known of it stays known."""
+
+    uid: str
+    resource_version: str
+    kind: str
+    """Token of its subject."""
+    problem: str
+
+
 Observation = (
     SetObserved
     | SetStatusObserved
@@ -245,7 +255,7 @@ Observation = (
     | PodGroupDeleted
 )
 Outcome = CommandSucceeded | CommandFailed
-Fact = Observation | Outcome | TimerFired | SpecChangeRequested | EpochStarted
+Fact = Observation | Outcome | TimerFired | SpecChangeRequested | EpochStarted | ObjectNotRecorded
 
 
 class Envelope(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

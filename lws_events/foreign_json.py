@@ -5,6 +5,7 @@ depends on who calls it, so that the limit here is a number: a live controller a
 """
 
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -34,13 +35,30 @@ def nesting_exceeds(data: bytes, levels: int) -> bool:
     """Whether lists and maps are nested deeper than so many levels."""
     if data.count(b"[") + data.count(b"{") <= levels:
         return False
+    return any(depth > levels for depth, _ in _levels(data))
+
+
+def without_depths(data: bytes, levels: int) -> bytes:
+    """The same JSON with ``null`` in place of every list and map below so many levels."""
+    kept: list[bytes] = []
+    position, began = 0, -1
+    for depth, at in _levels(data):
+        if depth > levels and began < 0:
+            began = at
+        elif depth == levels and began >= 0:
+            kept += [data[position:began], b"null"]
+            position, began = at + 1, -1
+    return b"".join([*kept, data[position:]])
+
+
+def _levels(data: bytes) -> Iterator[tuple[int, int]]:
+    """The level after each bracket, and where that bracket is."""
     depth = 0
     for match in _BRACKETS.finditer(data):
         token = match.group()
         if token in (b"[", b"{"):
             depth += 1
-            if depth > levels:
-                return True
+            yield depth, match.start()
         elif token in (b"]", b"}"):
             depth -= 1
-    return False
+            yield depth, match.start()

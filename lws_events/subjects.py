@@ -27,6 +27,7 @@ POD_GROUP: Final = "podgroup"
 OUTCOME: Final = "outcome"
 TIMER: Final = "timer"
 REQUEST: Final = "request"
+UNRECORDED: Final = "unrecorded"
 
 _PARSED_MAX: Final = 4096
 """How many subjects stay taken apart: journals are mostly about the same few objects, again and again."""

@@ -44,6 +44,7 @@ from lws_events.events import (
     Deleted,
     EpochStarted,
     Fact,
+    ObjectNotRecorded,
     PodDeleted,
     PodGroupDeleted,
     PodGroupObserved,
@@ -103,6 +104,9 @@ def explain_fact(fact: Fact, name: str) -> str:  # noqa: PLR0912 (one branch for
             return f"{fact.user} asked to {fact.operation} the LeaderWorkerSet, and admission let it pass"
         case EpochStarted():
             return f"epoch {fact.epoch} of the journal began"
+        case ObjectNotRecorded():
+            kind, _, of = name.partition("/")
+            return f"{kind} {of} (version {fact.resource_version}) could not be recorded: {fact.problem}"
         case _:
             assert_never(fact)
 

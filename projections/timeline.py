@@ -30,6 +30,7 @@ from lws_events.events import (
     CommandFailed,
     CommandSucceeded,
     Deleted,
+    ObjectNotRecorded,
     Outcome,
     PodGroupObserved,
     PodObserved,
@@ -95,7 +96,7 @@ class Timeline:
             entries += self._of_decision(step.event, step.decision)
         return [entry for entry in entries if self._group is None or entry.group == self._group]
 
-    def _of_event(self, event: RecordedEvent) -> list[Entry]:  # noqa: PLR0912 (a branch a fact)
+    def _of_event(self, event: RecordedEvent) -> list[Entry]:  # noqa: PLR0912 (a branch for each kind of fact)
         fact = event.envelope.fact
         address = event.address
         assert address is not None, f"{event.subject} is about no set"
@@ -126,6 +127,8 @@ class Timeline:
                 return self._of_outcome(event, fact)
             case SpecChangeRequested():
                 return [_entry(event, WHOLE_SET, USER, explain_fact(fact, name))]
+            case ObjectNotRecorded():
+                return [_entry(event, group_of_target(self._set, name), CONTROLLER, explain_fact(fact, name))]
             case Deleted():
                 return self._of_deletion(event, fact, address.kind, name)
             case SetStatusObserved():

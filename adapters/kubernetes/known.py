@@ -20,7 +20,7 @@ class Change(NamedTuple):
     """Something to be recorded."""
 
     key: Key
-    fact: events.View | events.Deleted
+    fact: events.View | events.Deleted | events.ObjectNotRecorded
 
 
 class Entry(msgspec.Struct):

@@ -26,6 +26,7 @@ from adapters.kubernetes.pace import Clock
 from adapters.kubernetes.placement import Placement
 from adapters.kubernetes.recall import recall
 from adapters.kubernetes.reduce import Key, key_of
+from adapters.kubernetes.reduction import Reduction
 from adapters.kubernetes.watch import (
     Changed,
     Listed,
@@ -89,7 +90,9 @@ class Observer:
         self._gang_watcher: Watcher[Any] | None = None
         self._known: Known | None = None
         self._placement = Placement()
+        self._reduction = Reduction(self._placement, gang)
         self._writer_closed: asyncio.Future[None] | None = None
+        self._telling: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
         """Until cancelled. Raises ``JournalUnavailable`` when the writer was closed under it."""
@@ -133,9 +136,10 @@ class Observer:
             return []
         known = self._known
         changes: list[Change] = []
-        for key, view in self._reduced(known, found, unlabelled=set_name):
+        for key, view in self._reduction.views(known, found, unlabelled=set_name):
             # Before the start is over it is not known what is news: the stream drops what it already has.
             changes += [Change(key, view)] if known is None else known.observe(key, view)
+        changes += self._reduction.problems()
         return [to_message(self._cluster, change, at_ms=self._clock.now_ms()) for change in changes]
 
     def _watcher(self, resource: Any, model: Any, selector: str, *, namespaced: bool = True) -> Watcher[Any]:
@@ -175,7 +179,7 @@ class Observer:
             missed |= await self._differences(known, kind, listing, initial=True)
         self._known = known  # only now: an object created meanwhile by a command must not look vanished
         last: asyncio.Future[int] | None = None
-        for change in recovery.across_kinds(missed):
+        for change in [*self._reduction.problems(), *recovery.across_kinds(missed)]:
             last = await self._publish(change)
         if last is not None:
             await asyncio.wait({last})
@@ -188,14 +192,21 @@ class Observer:
         """What a listing adds, by kind of view (a set has two)."""
         listed: dict[str, dict[Key, events.View]] = {kind: {}}
         for found in listing.objects:
-            for key, view in self._reduced(known, found):
+            for key, view in self._reduction.views(known, found):
                 listed.setdefault(key.kind, {})[key] = view
         version = listing.resource_version
         vanished = known.vanished(kind, listed[kind], version=version, initial=initial)
         if kind == subjects.SERVICE:
             vanished = [key for key in vanished if not await self._exists_unlabelled(known, key)]
+        there = {(found.metadata.namespace, found.metadata.name) for found in listing.objects}
+        vanished = [
+            key
+            for key in vanished
+            if not (self._reduction.is_unreadable(key) and (key.set_name.namespace, key.name) in there)
+        ]
         for key in vanished:
             self._placement.forget(key)
+            self._reduction.forget(key)
         return {
             view_kind: recovery.compare(known, views, vanished if view_kind == kind else (), version=version)
             for view_kind, views in listed.items()
@@ -229,11 +240,13 @@ class Observer:
                     changes = recovery.across_kinds(different)
                 case Changed(found):
                     changes = [
-                        change for key, view in self._reduced(known, found) for change in known.observe(key, view)
+                        change
+                        for key, view in self._reduction.views(known, found)
+                        for change in known.observe(key, view)
                     ]
                 case Removed(found):
                     changes = self._removed(known, kind, found)
-            for change in changes:
+            for change in [*changes, *self._reduction.problems()]:
                 await self._publish(change)
 
     async def _follow_nodes(self, watch: AsyncGenerator[Any, None]) -> None:
@@ -255,30 +268,12 @@ class Observer:
             for change in changes:
                 await self._publish(change)
 
-    def _reduced(
-        self, known: Known | None, found: Any, *, unlabelled: SetName | None = None
-    ) -> list[tuple[Key, events.View]]:
-        """The views of an object, with their places. ``unlabelled``: the set of an object without a set's label."""
-        reduced: list[tuple[Key, events.View]] = []
-        if not kinds.of_interest(found):
-            return reduced
-        for kind, view in kinds.views(found, self._placement.nodes, self._gang):
-            key = key_of(kind, found.metadata)
-            if key is None and unlabelled is not None:
-                key = Key(kind, unlabelled, found.metadata.name)
-            if key is None:
-                continue
-            if isinstance(view, events.PodObserved):
-                before = None if known is None else known.view(key)
-                view = self._placement.place(key, view, before=before)  # noqa: PLW2901
-            reduced.append((key, view))
-        return reduced
-
     def _removed(self, known: Known, kind: str, found: Any) -> list[Change]:
         key = key_of(kind, found.metadata)
         if key is None or not kinds.of_interest(found):
             return []
         changes = known.remove(key, kinds.deletion(kinds.BY_KIND[kind], found))
+        self._reduction.forget(key)
         if changes:
             self._placement.forget(key)
         return changes
@@ -286,14 +281,19 @@ class Observer:
     async def _publish(self, change: Change) -> asyncio.Future[int]:
         message = to_message(self._cluster, change, at_ms=self._clock.now_ms())
         stored = await self._writer.submit(message)
-        stored.add_done_callback(lambda done: self._stored(message, done))
+        stored.add_done_callback(lambda done: self._stored(change, done))
         return stored
 
-    def _stored(self, message: Message, stored: asyncio.Future[int]) -> None:
+    def _stored(self, change: Change, stored: asyncio.Future[int]) -> None:
         if stored.cancelled() or (error := stored.exception()) is None:
             return
         if isinstance(error, MessageRefused):
             # One object that is too large must not take the others along; it stays as the journal last knew it.
-            _log.error("an observation cannot be stored", subject=message.subject, error=str(error))
+            if self._reduction.refused(change, problem=str(error)):
+                self._telling = asyncio.ensure_future(self._tell())
         elif self._writer_closed is not None and not self._writer_closed.done():
             self._writer_closed.set_exception(error)
+
+    async def _tell(self) -> None:
+        for change in self._reduction.problems():
+            await self._publish(change)

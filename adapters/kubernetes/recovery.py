@@ -59,7 +59,12 @@ def across_kinds(changes: Mapping[str, list[Change]]) -> list[Change]:
 def _rank(change: Change, *, led: bool, replaces: bool) -> _Rank:
     if isinstance(change.fact, events.Deleted):
         return _Rank.LEADER_ENDED if led else _Rank.ENDED
-    if change.fact.deleting_since is not None and _leads(change.fact) and not replaces:
+    if (
+        isinstance(change.fact, events.PodObserved)
+        and change.fact.deleting_since
+        and _leads(change.fact)
+        and not replaces
+    ):
         return _Rank.LEADER_LEAVING
     return _Rank.OBSERVED
 

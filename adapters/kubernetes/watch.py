@@ -20,6 +20,7 @@ from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.errors import ApiError, ApiUnavailable, KubernetesError, refusal
 from adapters.kubernetes.pace import BackOff, Clock
 from adapters.kubernetes.resources import Resource
+from adapters.kubernetes.unreadable import UNREADABLE, decode_shallow, reader
 
 _log = structlog.get_logger(__name__)
 
@@ -85,16 +86,12 @@ class _Line(msgspec.Struct):
     object: msgspec.Raw
 
 
-class _ListMeta(msgspec.Struct, rename="camel"):
-    resource_version: str = ""
-    continue_: str = msgspec.field(default="", name="continue")
-
-
 class _Bookmark(NamedTuple):
     resource_version: str
 
 
 _LINE: Final = msgspec.json.Decoder(_Line)
+_PAGE: Final = msgspec.json.Decoder(wire.Page)
 _OBJECT: Final = msgspec.json.Decoder(wire.Object)
 _CONNECTION_SECONDS_MIN: Final = 1.0
 """The API server takes time limits in whole seconds: one that ends sooner, and says nothing, is in trouble."""
@@ -120,9 +117,7 @@ class Watcher(Generic[T]):
         self._selection = {"labelSelector": label_selector} if label_selector else {}
         self._settings = settings or WatchSettings()
         self._clock = clock
-        self._object: Any = msgspec.json.Decoder(model)
-        page = msgspec.defstruct("Page", [("metadata", _ListMeta), ("items", list[model] | None, None)])  # type: ignore[valid-type]
-        self._page: Any = msgspec.json.Decoder(page)
+        self._read = reader(model)
         self._page_size = self._settings.page_size
         self.trouble = ""
         """Why nothing can be followed at present; empty while all is well."""
@@ -168,7 +163,7 @@ class Watcher(Generic[T]):
                         if isinstance(event, _Bookmark):
                             version = event.resource_version
                         else:
-                            version = event.object.metadata.resource_version
+                            version = event.object.metadata.resource_version or version
                             yield event
             except KubernetesError as error:
                 failures += 1
@@ -176,7 +171,7 @@ class Watcher(Generic[T]):
                     raise
                 await self._wait(failures, error)
 
-    async def _pages(self) -> AsyncGenerator[tuple[str, list[T]], None]:
+    async def _pages(self) -> AsyncGenerator[tuple[str, list[Any]], None]:
         """The pages of one listing, all of one version."""
         query = dict(self._selection)
         if self._page_size:
@@ -189,8 +184,8 @@ class Watcher(Generic[T]):
                     # The listing took longer than the API server remembers a version: next time in one piece.
                     self._page_size = 0
                 raise
-            page = self._decoded(self._page, body)
-            yield page.metadata.resource_version, page.items or []
+            page: wire.Page = self._decoded(_PAGE, body)
+            yield page.metadata.resource_version, [self._read(item) for item in page.items or ()]
             if not page.metadata.continue_:
                 self._page_size = self._settings.page_size
                 return
@@ -198,7 +193,7 @@ class Watcher(Generic[T]):
 
     async def _connection(
         self, version: str, *, seconds: float
-    ) -> AsyncGenerator[Changed[T] | Removed[T] | _Bookmark, None]:
+    ) -> AsyncGenerator[Changed[Any] | Removed[Any] | _Bookmark, None]:
         """One watch from a version on, for at most so many seconds."""
         wanted = self._settings.connection_seconds * (1 + self._clock.random())
         query = {
@@ -218,9 +213,9 @@ class Watcher(Generic[T]):
                 event = self._decoded(_LINE, line)
                 match event.type:
                     case "ADDED" | "MODIFIED":
-                        yield Changed(self._decoded(self._object, event.object))
+                        yield Changed(self._read(event.object))
                     case "DELETED":
-                        yield Removed(self._decoded(self._object, event.object))
+                        yield Removed(self._read(event.object))
                     case "BOOKMARK":
                         yield _Bookmark(self._decoded(_OBJECT, event.object).metadata.resource_version)
                     case "ERROR":
@@ -232,8 +227,8 @@ class Watcher(Generic[T]):
 
     def _decoded(self, decoder: Any, data: Any) -> Any:
         try:
-            return decoder.decode(data)
-        except msgspec.DecodeError as error:
+            return decode_shallow(decoder, data)
+        except UNREADABLE as error:
             raise ApiUnavailable(f"{self._resource.plural}: an answer that cannot be read: {error}") from error
 
     async def _wait(self, failures: int, error: KubernetesError) -> None:

@@ -214,6 +214,20 @@ class Resources(msgspec.Struct):
     requests: dict[str, Any] | None = None
 
 
+class ListMeta(msgspec.Struct, rename="camel"):
+    """``metadata`` of a listing."""
+
+    resource_version: str = ""
+    continue_: str = msgspec.field(default="", name="continue")
+
+
+class Page(msgspec.Struct):
+    """A page of a listing; its objects are read one by one."""
+
+    metadata: ListMeta
+    items: list[msgspec.Raw] | None = None
+
+
 class Unreadable(Object, kw_only=True):
     """An object whose JSON is not that of its kind, with as much of its metadata as can be read."""
 

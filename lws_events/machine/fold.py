@@ -67,7 +67,7 @@ def fold(state: Aggregate, fact: events.Fact, *, name: str, at_ms: int) -> Chang
             return outcomes.fold_outcome(state, fact, at_ms=at_ms)
         case events.TimerFired():
             return outcomes.fold_timer(state, fact)
-        case events.SpecChangeRequested() | events.EpochStarted():
+        case events.SpecChangeRequested() | events.EpochStarted() | events.ObjectNotRecorded():
             return Change.NOTHING
         case _:
             assert_never(fact)

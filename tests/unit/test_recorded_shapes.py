@@ -91,6 +91,10 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
     ('{"type":"TimerFired","timer":"timer"}', {}),
     ('{"type":"SpecChangeRequested","user":"user"}', {"groups": [], "operation": "UPDATE", "uid": "", "generation": 0}),
     ('{"type":"EpochStarted","epoch":"epoch"}', {}),
+    (
+        '{"type":"ObjectNotRecorded","uid":"uid","resource_version":"resource_version","kind":"kind","problem":"problem"}',
+        {},
+    ),
 ]
 COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ('{"command":"CreateControllerRevision","name":"name","manifest":{}}', {"leader_set": "", "template": None}),
