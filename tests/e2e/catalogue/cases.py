@@ -20,6 +20,7 @@ from tests.controlplane.api import (
     leaderworkersets,
     statefulsets,
 )
+from tests.controlplane.volcano import ANNOTATION, SCHEDULER
 from tests.e2e.catalogue.definition import Change, current_key, leader_spec, worker_spec
 from tests.e2e.controller import Controller
 from tests.e2e.features.sets import GROUP_INDEX, PREFIX, REVISION_KEY, WORKER_INDEX
@@ -214,6 +215,8 @@ class Case:
         topology = lws["metadata"].get("annotations", {}).get(EXCLUSIVE_TOPOLOGY)
         if topology is not None:
             annotations[EXCLUSIVE_TOPOLOGY] = topology
+        if leader_spec(lws).get("schedulerName") == SCHEDULER:  # as the pod hook does with the provider
+            annotations[ANNOTATION] = f"{self.name}-{group}-{current_key(lws)}"
         labels = {
             SET_NAME: self.name,
             WORKER_INDEX: "0",

@@ -13,6 +13,7 @@ import pytest_asyncio
 from tests.controlplane.api import NAMESPACES, Api, eventually, leaderworkersets, statefulsets
 from tests.controlplane.cluster import BARE, ControlPlane
 from tests.controlplane.installation import crd, install_crd
+from tests.controlplane.volcano import install_pod_groups
 from tests.e2e.catalogue.cases import Case
 from tests.e2e.catalogue.definition import definition
 from tests.e2e.catalogue.hooks import Hooked, registered
@@ -24,10 +25,11 @@ Play = Callable[..., Awaitable[Case]]
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
 async def bare_plane() -> AsyncIterator[ControlPlane]:
-    """A control plane of storage and API server alone, with our CRD."""
+    """A control plane of storage and API server alone, with our CRD and that of PodGroups."""
     async with ControlPlane(components=BARE) as running:
         async with running.api() as client:
             await install_crd(client, crd())
+            await install_pod_groups(client)
         yield running
 
 
@@ -57,9 +59,13 @@ async def hooked(hooked_plane: Hooked) -> Hooked:
 async def bare_controller(
     bare_plane: ControlPlane, bare_api: Api, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Controller]:
-    """The controller of all cases; its hooks are asked by nobody."""
+    """The controller of all cases; its hooks are asked by nobody.
+
+    Gang scheduling is on: it concerns only the pods that the cases of it make with the annotation.
+    """
     directory = tmp_path_factory.mktemp("catalogue")
-    running = Controller(bare_api, kubeconfig=bare_plane.kubeconfig, directory=directory)
+    gang = ("--gang-provider", "volcano")
+    running = Controller(bare_api, kubeconfig=bare_plane.kubeconfig, directory=directory, arguments=gang)
     try:
         await running.start()
         yield running
