@@ -30,11 +30,18 @@ class ResponseStatus(msgspec.Struct, frozen=True):
     code: int = 0
 
 
+class User(msgspec.Struct, frozen=True):
+    """Who asked."""
+
+    username: str = ""
+
+
 class Request(msgspec.Struct, frozen=True, rename="camel"):
     """One finished request."""
 
     verb: str
     user_agent: str = ""
+    user: User = User()
     object_ref: ObjectReference = ObjectReference()
     response_status: ResponseStatus = ResponseStatus()
     request_received_timestamp: datetime = datetime.min.replace(tzinfo=UTC)
