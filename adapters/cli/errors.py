@@ -1,7 +1,8 @@
 """From errors to one line, a hint and an exit code; the only place that knows all three.
 
     CliError
-    ├── WrongUsage            2  flags that contradict each other, a configuration that cannot be read
+    ├── WrongUsage            2  flags that contradict each other or that do not exist
+    ├── ConfigurationRefused  1  a configuration file that cannot be read or is wrong
     ├── NoSuchThing           4  a set, group or moment that the journal does not have
     └── NotInstalled          1  a part of the program that this installation lacks
 
@@ -34,6 +35,13 @@ class WrongUsage(CliError):
     """The command cannot be meant like this."""
 
     exit_code = USAGE
+
+
+class ConfigurationRefused(CliError):
+    """The configuration file cannot be read, or says what cannot be meant (spec 10.3)."""
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(f"unable to load the configuration: {message}", hint=hint)
 
 
 class NoSuchThing(CliError):

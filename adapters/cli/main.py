@@ -12,6 +12,7 @@ from typer.core import TyperGroup
 
 from adapters.cli import crd, demo, journal, replay, run, status, timeline, verify
 from adapters.cli.errors import OK, explain
+from adapters.cli.go_flags import GoFlagsCommand
 from adapters.cli.options import help_text
 
 _HELP: Final = """
@@ -88,8 +89,8 @@ def _root(
     pass
 
 
+app.command("run", cls=GoFlagsCommand, rich_help_panel="Run", help=help_text(run.command))(run.command)
 for _panel, _name, _command in (
-    ("Run", "run", run.command),
     ("Run", "demo", demo.command),
     ("Ask the journal", "status", status.command),
     ("Ask the journal", "timeline", timeline.command),
@@ -105,3 +106,8 @@ app.add_typer(crd.app, name="crd", rich_help_panel="Install")
 def main() -> None:
     """Entry point of the program."""
     app(prog_name="lws-events")
+
+
+def manager() -> None:
+    """Entry point ``manager``: ``lws-events run`` as the Deployment of the reference calls it."""
+    app(["run", *sys.argv[1:]], prog_name="lws-events")

@@ -1,34 +1,75 @@
 """Settings of ``lws-events run``: flags > environment (``LWS_EVENTS_…``) > configuration file > defaults.
 
-The file is YAML (or JSON) with the names of the flags as keys: ``webhook-port: 9443``. A key that does not exist is
-refused with the nearest name that does: a typing error must not silently leave a default in place.
+The file is the reference's (``configuration_file``); ``PATHS`` says which of its fields is which setting. All other
+settings are ours, and may stand in its block ``lwsEvents``. Names and defaults of what the reference has too are the
+reference's (spec 10.3, 10.4).
 """
 
-import difflib
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-import yaml
-from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from adapters.cli.errors import WrongUsage
+from adapters.cli.go_durations import duration_seconds
 from adapters.cli.options import default_data_dir
-from adapters.kubernetes.election import ElectionSettings, own_namespace
+from adapters.kubernetes.election import LEASE_NAME, ElectionSettings, own_namespace
+from adapters.observability.addresses import Address, parse_address
+from adapters.webhooks.cipher_suites import tls_settings
 from adapters.webhooks.configuration import SECRET, SERVICE
 from lws_events import gang
 
 if TYPE_CHECKING:
     from adapters.nats.connection import ConnectionSettings
+    from adapters.webhooks.tls import TlsSettings
 
 ENVIRONMENT_PREFIX: Final = "LWS_EVENTS_"
 
 CERT_DIR: Final = Path("/tmp/k8s-webhook-server/serving-certs")
-"""The reference's place (spec 10.3)."""
+METRICS_CERT_DIR: Final = Path("/tmp/k8s-metrics-server/serving-certs")
+"""The reference's places (spec 10.3, 10.6)."""
 
-_NOT_TOLD: Final = frozenset({"nats_password", "nats_token", "nats_url"})
-"""What is wrong about these is said without showing them."""
+PATHS: Final = {
+    "webhook_port": "webhook.port",
+    "webhook_host": "webhook.host",
+    "webhook_cert_dir": "webhook.certDir",
+    "leader_elect": "leaderElection.leaderElect",
+    "leader_elect_lease_duration": "leaderElection.leaseDuration",
+    "leader_elect_renew_deadline": "leaderElection.renewDeadline",
+    "leader_elect_retry_period": "leaderElection.retryPeriod",
+    "leader_elect_resource_lock": "leaderElection.resourceLock",
+    "leader_elect_resource_name": "leaderElection.resourceName",
+    "leader_elect_resource_namespace": "leaderElection.resourceNamespace",
+    "metrics_bind_address": "metrics.bindAddress",
+    "health_probe_bind_address": "health.healthProbeBindAddress",
+    "readiness_endpoint_name": "health.readinessEndpointName",
+    "liveness_endpoint_name": "health.livenessEndpointName",
+    "tls_min_version": "tls.minVersion",
+    "tls_cipher_suites": "tls.cipherSuites",
+    "manage_certificates": "internalCertManagement.enable",
+    "webhook_service_name": "internalCertManagement.webhookServiceName",
+    "webhook_secret_name": "internalCertManagement.webhookSecretName",
+    "gang_provider": "gangSchedulingManagement.schedulerProvider",
+    "kube_api_qps": "clientConnection.qps",
+    "kube_api_burst": "clientConnection.burst",
+}
+"""Where a setting stands in the configuration file; what is not here stands in ``lwsEvents``."""
+
+_REMOVED_LOCKS: Final = ("configmaps", "endpoints", "configmapsleases", "endpointsleases")
+_RETRY_FACTOR: Final = 1.2
+"""Of the reference: a renewal may come so much later than ``retryPeriod``."""
+
+
+def _seconds(value: Any) -> Any:
+    return duration_seconds(value) if isinstance(value, str) else value
+
+
+def _list(value: Any) -> Any:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Seconds = Annotated[float, BeforeValidator(_seconds)]
+"""A number of seconds in code, a duration such as ``15s`` everywhere else."""
 
 
 class Settings(BaseSettings):
@@ -42,6 +83,10 @@ class Settings(BaseSettings):
     """Name of the cluster in the journal: one bus can hold the journals of several."""
     namespace: str = Field(default_factory=own_namespace, min_length=1)
     """Where the controller lives (spec 10.4): its Lease and Secret are there. Sets are managed in all namespaces."""
+    kube_api_qps: float = 500.0
+    """Requests to the API server per second, in the long run. Negative: no limit; 0: the API's own default, 5."""
+    kube_api_burst: int = 500
+    """Requests that may be sent at once after a rest. 0: the API's own default, 10."""
 
     data_dir: Path = Field(default_factory=default_data_dir)
     """Of the embedded server; not used with ``nats_url``."""
@@ -72,6 +117,10 @@ class Settings(BaseSettings):
     is given."""
     webhook_service_name: str = SERVICE
     webhook_secret_name: str = SECRET
+    tls_min_version: str = ""
+    """``VersionTLS12`` or ``VersionTLS13``, of webhooks and metrics; empty: TLS 1.2."""
+    tls_cipher_suites: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_list)] = ()
+    """IANA names, for TLS 1.2; empty: what OpenSSL takes by default."""
 
     gang_provider: str = ""
     """Scheduler that places the pods of a group together or not at all: ``volcano``, or empty for none (spec 4.9)."""
@@ -79,19 +128,33 @@ class Settings(BaseSettings):
     """Only pods that name that scheduler in ``schedulerName`` take part; else all pods of sets (spec D53)."""
 
     leader_elect: bool = True
-    lease_duration_seconds: int = Field(default=15, ge=1)
+    leader_elect_lease_duration: Seconds = Field(default=15.0, ge=1)
     """How long others wait after the last renewal that they have seen before they take over."""
-    renew_deadline_seconds: float = Field(default=10.0, gt=0)
+    leader_elect_renew_deadline: Seconds = Field(default=10.0, gt=0)
     """A leader that cannot renew the Lease, or cannot reach a shared journal, for so long leads no longer."""
-    retry_period_seconds: float = Field(default=2.0, gt=0)
+    leader_elect_retry_period: Seconds = Field(default=2.0, gt=0)
     """How often the Lease is renewed."""
-    health_port: int = Field(default=8081, ge=0, le=65535)
-    """0: off."""
-    metrics_port: int = Field(default=8080, ge=0, le=65535)
-    """0: off."""
+    leader_elect_resource_lock: str = "leases"
+    leader_elect_resource_name: str = Field(default=LEASE_NAME, min_length=1)
+    leader_elect_resource_namespace: str = ""
+    """Of the Lease; empty: ``namespace``. Honoured, unlike in the reference (D60)."""
+
+    health_probe_bind_address: str = ":8081"
+    """``0``: off."""
+    readiness_endpoint_name: str = Field(default="/readyz", pattern=r"^/[^/{}]+$")
+    liveness_endpoint_name: str = Field(default="/healthz", pattern=r"^/[^/{}]+$")
+    metrics_bind_address: str = ":8443"
+    """``0``: off."""
+    metrics_secure: bool = True
+    """TLS, and only for who may get ``/metrics`` (spec 10.6). Else plain HTTP for anybody, on a loopback address."""
+    metrics_cert_dir: Path = METRICS_CERT_DIR
+    """Where ``tls.crt`` and ``tls.key`` are looked for; a certificate of our own making where there are none."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "console"] = "console"
+    log_stack_traces: Literal["info", "error", "panic"] = "panic"
+    """Lowest level whose lines say where in the program they come from; exceptions always have their traceback."""
+    log_time: Literal["epoch", "millis", "nano", "iso8601", "rfc3339", "rfc3339nano"] = "rfc3339nano"
 
     @field_validator("gang_provider")
     @classmethod
@@ -100,39 +163,83 @@ class Settings(BaseSettings):
             raise ValueError(f"there is no such gang scheduler; supported values: {', '.join(gang.PROVIDERS)}")
         return value
 
+    @field_validator("health_probe_bind_address", "metrics_bind_address")
+    @classmethod
+    def _is_address(cls, value: str) -> str:
+        parse_address(value)
+        return value
+
+    @field_validator("leader_elect_resource_lock")
+    @classmethod
+    def _is_lease(cls, value: str) -> str:
+        if value in _REMOVED_LOCKS:
+            raise ValueError(f"unable to start manager: {value} lock is removed, migrate to leases")
+        if value != "leases":
+            raise ValueError(f"unable to start manager: Invalid lock-type {value}: use leases")
+        return value
+
     @model_validator(mode="after")
     def _agree(self) -> "Settings":
         if self.only_webhooks and not self.webhooks:
             raise ValueError("only-webhooks and no-webhooks leave nothing to run: give one of them")
         if (self.nats_tls_cert is None) != (self.nats_tls_key is None):
             raise ValueError("nats-tls-cert and nats-tls-key belong together: give both or none")
-        if self.manage_certificates and self.webhook_cert_dir is not None:
-            raise ValueError("managed certificates are not read from webhook-cert-dir: give one of them")
-        if not self.retry_period_seconds < self.renew_deadline_seconds < self.lease_duration_seconds:
+        if self.readiness_endpoint_name == self.liveness_endpoint_name:
+            raise ValueError(f"readiness and liveness cannot both be {self.liveness_endpoint_name}")
+        if self.metrics is not None and not self.metrics_secure and not self.metrics.is_loopback:
             raise ValueError(
-                "needed: retry-period-seconds < renew-deadline-seconds < lease-duration-seconds; "
-                "otherwise two could lead at once"
+                f"metrics on {self.metrics_bind_address} would be open to everybody: without TLS they are served on a "
+                'loopback address only, such as "127.0.0.1:8443"'
             )
+        self._require_one_leader()
+        self.tls()
         return self
+
+    def _require_one_leader(self) -> None:
+        """Whole seconds count: the Lease has no others. The messages are the reference's."""
+        failed = "failed during initialization leader election process"
+        if int(self.leader_elect_lease_duration) <= self.leader_elect_renew_deadline:
+            raise ValueError(f"{failed}: leaseDuration must be greater than renewDeadline")
+        if self.leader_elect_renew_deadline <= self.leader_elect_retry_period * _RETRY_FACTOR:
+            raise ValueError(f"{failed}: renewDeadline must be greater than retryPeriod*JitterFactor")
 
     @property
     def certificate_directory(self) -> Path | None:
         """Where certificates are read from; None where the process makes and rotates its own."""
-        if self.manage_certificates is False:
-            return self.webhook_cert_dir or CERT_DIR
-        return self.webhook_cert_dir
+        if self.manage_certificates is None:
+            return self.webhook_cert_dir
+        return None if self.manage_certificates else self.webhook_cert_dir or CERT_DIR
 
     @property
     def keeps_journal(self) -> bool:
         """Whether a journal is written: admission alone has none, unless it is given a server."""
         return not self.only_webhooks or self.nats_url is not None
 
+    @property
+    def metrics(self) -> Address | None:
+        """Where metrics are served; None for nowhere."""
+        return parse_address(self.metrics_bind_address)
+
+    @property
+    def health(self) -> Address | None:
+        """Where probes are answered; None for nowhere."""
+        return parse_address(self.health_probe_bind_address)
+
+    @property
+    def lease_namespace(self) -> str:
+        """Where the Lease is."""
+        return self.leader_elect_resource_namespace or self.namespace
+
+    def tls(self) -> "TlsSettings":
+        """What the servers accept."""
+        return tls_settings(minimum_version=self.tls_min_version, suites=self.tls_cipher_suites)
+
     def election(self) -> ElectionSettings:
         """Durations of leader election."""
         return ElectionSettings(
-            lease_seconds=self.lease_duration_seconds,
-            renew_deadline_seconds=self.renew_deadline_seconds,
-            retry_seconds=self.retry_period_seconds,
+            lease_seconds=int(self.leader_elect_lease_duration),
+            renew_deadline_seconds=self.leader_elect_renew_deadline,
+            retry_seconds=self.leader_elect_retry_period,
         )
 
     def nats_connection(self) -> "ConnectionSettings | None":
@@ -151,87 +258,6 @@ class Settings(BaseSettings):
             tls_cert_file=self.nats_tls_cert,
             tls_key_file=self.nats_tls_key,
         )
-
-
-def load_settings(*, flags: dict[str, Any], config: Path | None = None) -> Settings:
-    """Settings from all places. ``flags`` has only what was given, by field name.
-
-    Raises ``WrongUsage``, which names the flag, variable or key that is wrong.
-    """
-    if flags.get("data_dir") is not None and flags.get("nats_url") is not None:
-        raise WrongUsage("--data-dir and --nats-url name different journals", hint="give one of them")
-    if "data_dir" in flags:
-        flags = flags | {"nats_url": None}  # a flag beats the address in the environment or the file
-    in_file = {} if config is None else _read_file(config)
-
-    class WithFile(Settings):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (no .env files: too easily one too many)
-            file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 (Kubernetes mounts them as environment)
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            return init_settings, env_settings, InitSettingsSource(settings_cls, init_kwargs=in_file)
-
-    try:
-        return WithFile(**flags)
-    except ValidationError as error:
-        raise WrongUsage(_in_words(error, flags=flags, in_file=in_file, config=config)) from error
-
-
-def _read_file(path: Path) -> dict[str, Any]:
-    try:
-        document = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise WrongUsage(f"configuration file {path} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise WrongUsage(f"configuration file {path} is not YAML: {error}") from error
-    if document is None:
-        return {}
-    if not isinstance(document, dict):
-        raise WrongUsage(f"configuration file {path} must be a mapping of settings, not a {type(document).__name__}")
-    values: dict[str, Any] = {}
-    for key, value in document.items():
-        name = str(key).replace("-", "_")
-        if name not in Settings.model_fields:
-            raise WrongUsage(f"configuration file {path}: there is no setting {key!r}", hint=_nearest(name))
-        if name in values:
-            raise WrongUsage(f"configuration file {path}: {key!r} is set twice")
-        values[name] = value
-    return values
-
-
-def _nearest(name: str) -> str:
-    near = difflib.get_close_matches(name, Settings.model_fields, n=1)
-    if near:
-        return f"did you mean {_shown(near[0])!r}?"
-    return "settings are: " + ", ".join(map(_shown, Settings.model_fields))
-
-
-def _in_words(error: ValidationError, *, flags: dict[str, Any], in_file: dict[str, Any], config: Path | None) -> str:
-    found: list[str] = []
-    for one in error.errors():
-        name = str(one["loc"][0]) if one["loc"] else ""
-        message = one["msg"].removeprefix("Value error, ")
-        if name in flags:
-            place, between = f"--{_shown(name)}", " "
-        elif ENVIRONMENT_PREFIX + name.upper() in os.environ:
-            place, between = ENVIRONMENT_PREFIX + name.upper(), "="
-        elif name in in_file:
-            place, between = f"configuration file {config}: {_shown(name)}", ": "
-        else:  # several settings that do not agree, or a default
-            found.append(f"{_shown(name)}: {message}" if name else message)
-            continue
-        value = "" if name in _NOT_TOLD else f"{between}{one['input']}"
-        found.append(f"{place}{value}: {message}")
-    return "; ".join(found)
-
-
-def _shown(name: str) -> str:
-    return name.replace("_", "-")
 
 
 def _secret(value: SecretStr | None) -> str | None:

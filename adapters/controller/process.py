@@ -19,19 +19,21 @@ import structlog
 
 from adapters.controller.background import Background
 from adapters.controller.candidacy import Candidacy
-from adapters.controller.errors import in_words, listening
+from adapters.controller.errors import in_words
 from adapters.controller.journals import JournalSettings, OpenJournal, opened
 from adapters.controller.leading import Leader
+from adapters.controller.operating import serve_metrics, serve_probes
 from adapters.controller.reach import Reach
 from adapters.controller.serving import WebhookSettings, recorder, serving_admission
 from adapters.journal.group_commit import GroupCommit
 from adapters.journal.port import Journal
 from adapters.kubernetes import credentials
 from adapters.kubernetes.client import ApiClient
-from adapters.kubernetes.election import LEASE_NAME, Election, ElectionSettings, new_identity
+from adapters.kubernetes.election import Election, ElectionSettings, new_identity
 from adapters.kubernetes.pace import SystemClock
+from adapters.kubernetes.rate import RequestRate
 from adapters.nats.embedded import EmbeddedServer
-from adapters.observability.health import Health, metrics_application, serving
+from adapters.observability.health import Health
 from adapters.observability.metrics import ApiMeter, Metrics
 from adapters.observability.timed_journal import timed
 from adapters.webhooks.changes import ChangeRelay
@@ -99,9 +101,10 @@ class _Process:
         """Start everything that the settings ask for, waiting for what cannot be reached."""
         settings = self._settings
         self._health.add_readiness("start", lambda: self._starting)
-        await self._answer_probes()
+        await serve_probes(settings, self._health, stack=self._stack)
         self._stack.push_async_callback(self.background.stop)
-        client = await self._client()
+        client, aside = await self._clients()
+        await serve_metrics(settings, self._metrics, reviews=aside, background=self.background, stack=self._stack)
         changes = self._changes() if settings.keeps_journal else None
         if settings.webhooks:
             await self._serve_admission(client, changes)
@@ -111,28 +114,29 @@ class _Process:
                 self._stack.push_async_callback(changes.drained, seconds_max=_CHANGES_SECONDS)
             if not settings.only_webhooks:
                 assert client is not None
-                leading = self.background.start(self._lead(journal, client), name="leader")
+                assert aside is not None
+                leading = self.background.start(self._lead(journal, client, aside), name="leader")
                 self._stack.push_async_callback(self.background.stop, leading)
         self._starting = ""
 
-    async def _answer_probes(self) -> None:
-        for flag, port, application in (
-            ("--health-port", self._settings.health_port, self._health.application()),
-            ("--metrics-port", self._settings.metrics_port, metrics_application(self._metrics)),
-        ):
-            if port:
-                with listening(flag, port=port):
-                    await self._stack.enter_async_context(serving(application, port=port))
+    async def _clients(self) -> tuple[ApiClient | None, ApiClient | None]:
+        """The client for the work, and one aside from its limits: a Lease must not wait behind a thousand writes.
 
-    async def _client(self) -> ApiClient | None:
-        """The client of the API server, unless nothing here talks to it."""
+        None where nothing here talks to the API server.
+        """
         settings = self._settings
-        if settings.only_webhooks and settings.certificate_directory is not None:
-            return None
+        works = not settings.only_webhooks or settings.certificate_directory is None
+        if not works and (settings.metrics is None or not settings.metrics_secure):
+            return None, None
         access = await credentials.load(str(settings.kubeconfig) if settings.kubeconfig else None)
-        reach = Reach(ApiMeter(self._metrics, host=urlsplit(access.server).netloc))
+        meter = ApiMeter(self._metrics, host=urlsplit(access.server).netloc)
+        aside = await self._stack.enter_async_context(ApiClient(access, meter=meter))
+        if not works:
+            return None, aside
+        reach = Reach(meter)
         self._health.add_readiness("api-server", lambda: reach.problem)
-        return await self._stack.enter_async_context(ApiClient(access, meter=reach))
+        rate = RequestRate(qps=settings.kube_api_qps, burst=settings.kube_api_burst)
+        return await self._stack.enter_async_context(ApiClient(access, meter=reach, rate=rate)), aside
 
     def _changes(self) -> ChangeRelay:
         changes = ChangeRelay(recorder(self._writer, cluster=self._settings.cluster, clock=SystemClock()))
@@ -175,6 +179,7 @@ class _Process:
             namespace=settings.namespace,
             service=settings.webhook_service_name,
             secret=settings.webhook_secret_name,
+            tls=settings.tls(),
         )
         admission = await self._stack.enter_async_context(
             serving_admission(
@@ -221,13 +226,14 @@ class _Process:
             await leader.run()
             return
         election = self._election or self._settings.election()
-        identity = new_identity()
+        identity, lease = new_identity(), self._settings.leader_elect_resource_name
         candidacy = Candidacy(
             journal,
             new_election=lambda: Election(
-                client,
+                aside,
                 clock=SystemClock(),
-                namespace=self._settings.namespace,
+                namespace=self._settings.lease_namespace,
+                name=lease,
                 identity=identity,
                 settings=election,
             ),
@@ -235,7 +241,7 @@ class _Process:
             clock=SystemClock(),
             # An embedded server has no other clients: to step down would help nobody.
             patience_seconds=None if self._settings.nats_url is None else election.renew_deadline_seconds,
-            on_leads=partial(self._metrics.leads, LEASE_NAME),
+            on_leads=partial(self._metrics.leads, lease),
         )
         self._surroundings_of = candidacy.surroundings
         self._health.add_readiness("leader", lambda: candidacy.problem)

@@ -20,7 +20,7 @@ from adapters.webhooks.changes import ChangeRelay
 from adapters.webhooks.cluster import KubernetesSecretStore, KubernetesWebhookConfigurations
 from adapters.webhooks.files import CertificateFiles
 from adapters.webhooks.server import AdmissionServer, RequestMetrics, SurroundingsOf
-from adapters.webhooks.tls import LiveCertificate
+from adapters.webhooks.tls import LiveCertificate, TlsSettings
 from lws_events import events
 from lws_events.admission import PATHS, SpecChange
 from lws_events.subjects import REQUEST, SetName, event_subject
@@ -38,6 +38,7 @@ class WebhookSettings(NamedTuple):
     namespace: str
     service: str
     secret: str
+    tls: TlsSettings = TlsSettings()
 
 
 class AdmissionMetrics(RequestMetrics, Protocol):
@@ -82,7 +83,7 @@ async def serving_admission(
     """
     for path in PATHS:
         metrics.webhook_registered(path)
-    live = LiveCertificate()
+    live = LiveCertificate(settings.tls)
     server = AdmissionServer(
         live,
         host=settings.host,

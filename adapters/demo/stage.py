@@ -159,8 +159,8 @@ async def _controller(kubeconfig: Path, data_dir: Path) -> AsyncIterator[asyncio
         data_dir=data_dir,
         webhooks=False,
         leader_elect=False,
-        health_port=0,
-        metrics_port=0,
+        health_probe_bind_address="0",
+        metrics_bind_address="0",
     )
     stop = asyncio.Event()
     running = asyncio.create_task(run_controller(settings, stop=stop))

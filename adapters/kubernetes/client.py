@@ -17,6 +17,7 @@ import msgspec
 
 from adapters.kubernetes.credentials import Access, Credentials
 from adapters.kubernetes.errors import ApiError, ApiUnavailable, NotLeading, refusal
+from adapters.kubernetes.rate import RequestRate
 from adapters.kubernetes.resources import Resource, resource_of
 from lws_events import __version__
 
@@ -71,17 +72,19 @@ class ApiClient:
         credentials: Credentials,
         *,
         meter: RequestMeter | None = None,
+        rate: RequestRate | None = None,
         component: str = "controller",
         requests_max: int = 64,
         timeout_seconds: float = 30.0,
         connect_timeout_seconds: float = 10.0,
     ) -> None:
-        """``requests_max`` bounds requests at once, watches not counted; the API server's own limits do the rest.
+        """``requests_max`` bounds requests at once, watches not counted; ``rate`` both, by time (None: no limit).
 
         ``timeout_seconds`` covers a slow admission webhook (10 s by default) and a slow etcd.
         """
         self._credentials = credentials
         self._meter = meter or NoMeter()
+        self._rate = rate
         self._user_agent = f"lws-events/{__version__} ({component}; python {platform.python_version()})"
         self._slots = asyncio.Semaphore(requests_max)
         self._timeout_seconds = timeout_seconds
@@ -240,6 +243,8 @@ class ApiClient:
         if call.body is not None:
             headers["Content-Type"] = call.content_type
         resource = resource_of(call.path)
+        if self._rate is not None:
+            await self._rate.admitted()
         if call.method != "GET" and not self._may_write():
             raise NotLeading(f"{call}: not sent, because somebody else may lead by now")
         try:

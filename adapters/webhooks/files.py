@@ -23,8 +23,11 @@ _log = structlog.get_logger(__name__)
 class CertificateFiles:
     """Keeps a ``LiveCertificate`` equal to the files of a directory."""
 
-    def __init__(self, directory: Path, live: LiveCertificate, *, interval_seconds: float = 5.0) -> None:
+    def __init__(
+        self, directory: Path, live: LiveCertificate, *, of: str = "webhook", interval_seconds: float = 5.0
+    ) -> None:
         """``interval_seconds``: how soon a change is seen. Two small files are read each time."""
+        self._of = of
         self._directory = directory
         self._live = live
         self._interval_seconds = interval_seconds
@@ -42,7 +45,7 @@ class CertificateFiles:
             )
         except OSError as error:
             raise CertificateError(
-                f"cannot read the webhook certificate: {error}; put {CERTIFICATE_FILE} and {KEY_FILE} into "
+                f"cannot read the {self._of} certificate: {error}; put {CERTIFICATE_FILE} and {KEY_FILE} into "
                 f"{self._directory}, or let this program manage its certificates"
             ) from error
         return self._live.use(pair)
@@ -56,9 +59,9 @@ class CertificateFiles:
                 changed = await asyncio.to_thread(self.load)
             except CertificateError as error:
                 if str(error) != complaint:
-                    _log.warning("the webhook certificate was not reloaded", error=str(error))
+                    _log.warning(f"the {self._of} certificate was not reloaded", error=str(error))
                 complaint = str(error)
                 continue
             complaint = ""
             if changed:
-                _log.info("the webhook certificate was reloaded", directory=str(self._directory))
+                _log.info(f"the {self._of} certificate was reloaded", directory=str(self._directory))

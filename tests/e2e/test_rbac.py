@@ -190,7 +190,8 @@ def _process(name: str, home: str, *, kubeconfig: Path, webhook_port: int, direc
         [
             *(PROGRAM, *arguments, "--kubeconfig", str(kubeconfig), "--namespace", home),
             *("--webhook-host", "127.0.0.1", "--webhook-port", str(webhook_port)),
-            *("--health-port", str(health_port), "--metrics-port", str(metrics_port)),
+            *("--health-port", str(health_port), "--metrics-bind-address", f"127.0.0.1:{metrics_port}"),
+            "--no-metrics-secure",
         ],
         log=directory / f"{name}.log",
     )

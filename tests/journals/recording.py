@@ -52,8 +52,8 @@ class Story:
             data_dir=self._data_dir,
             webhooks=False,
             leader_elect=False,
-            health_port=0,
-            metrics_port=0,
+            health_probe_bind_address="0",
+            metrics_bind_address="0",
         )
         self._stop = asyncio.Event()
         self._running = asyncio.create_task(run_controller(settings, stop=self._stop))

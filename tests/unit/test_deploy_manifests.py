@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from adapters.cli.settings import load_settings
+from adapters.cli.loading import load_settings
 from adapters.kubernetes.election import LEASE_NAME
 from adapters.webhooks import manifests
 from adapters.webhooks.configuration import MUTATING, SECRET, SERVICE, VALIDATING

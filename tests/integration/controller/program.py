@@ -32,7 +32,10 @@ class Program:
         self.data_dir = directory / f"{name}-data"
         self.health_port, self.metrics_port = free_ports(2)
         self._log = directory / f"{name}.log"
-        command = [PROGRAM, "run", "--health-port", str(self.health_port), "--metrics-port", str(self.metrics_port)]
+        command = [
+            *(PROGRAM, "run", "--health-probe-bind-address", f"127.0.0.1:{self.health_port}"),
+            *("--metrics-bind-address", f"127.0.0.1:{self.metrics_port}", "--no-metrics-secure"),
+        ]
         if kubeconfig is not None:
             command += ["--kubeconfig", str(kubeconfig)]
         if "--nats-url" not in arguments:

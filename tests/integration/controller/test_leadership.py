@@ -40,8 +40,8 @@ class Candidate:
             nats_url=bus,
             webhooks=False,
             leader_elect=elected,
-            health_port=0,
-            metrics_port=0,
+            health_probe_bind_address="0",
+            metrics_bind_address="0",
         )
         self._stop = asyncio.Event()
         self.task = asyncio.create_task(run_controller(settings, stop=self._stop, election=_SHORT))

@@ -29,10 +29,11 @@ async def _ends(program: Program, *, code: int) -> str:
     return program.log
 
 
-@pytest.mark.parametrize("flag", ["--health-port", "--metrics-port"])
+@pytest.mark.parametrize("flag", ["--health-probe-bind-address", "--metrics-bind-address"])
 async def test_a_port_that_is_taken(cluster: Cluster, program: MakeProgram, taken_port: str, flag: str) -> None:
-    said = await _ends(program(*_ALONE, flag, taken_port, kubeconfig=cluster.kubeconfig), code=1)
-    assert f"cannot listen on *:{taken_port}: Address already in use" in said
+    address = f"127.0.0.1:{taken_port}"
+    said = await _ends(program(*_ALONE, flag, address, kubeconfig=cluster.kubeconfig), code=1)
+    assert f"cannot listen on {address}: Address already in use" in said
     assert f"hint: choose another port with {flag}" in said
 
 
