@@ -5,13 +5,15 @@ The controller is told to leave pods of other schedulers alone, and starts befor
 
 from collections.abc import AsyncIterator
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import pytest_asyncio
+import yaml
 
 from tests.controlplane import nodes
-from tests.controlplane.api import Api, Json, core, eventually, leaderworkersets
+from tests.controlplane.api import Api, ApiError, Json, core, eventually, leaderworkersets
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.fixtures import create_namespace, remove_namespace
 from tests.controlplane.installation import remove_webhooks
@@ -22,6 +24,9 @@ from tests.e2e.features.sets import NAME, REVISION_KEY, Sets, a_set, a_template
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.asyncio(loop_scope="module")]
 
+ACCOUNT: Final = "lws-controller-manager"
+COMPONENT: Final = Path(__file__).parents[2] / "deploy" / "components" / "volcano" / "cluster-role.yaml"
+RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
 GANG: Final = ("--gang-scheduler-provider", "volcano", "--gang-match-scheduler-name")
 
 
@@ -222,3 +227,42 @@ async def test_pods_of_other_schedulers_are_left_alone(sets: Sets) -> None:
     assert not await sets.api.items(pod_groups(sets.namespace), labels=f"{NAME}=plain")
     for pod in (await sets.pods("plain")).values():
         assert "scheduling.k8s.io/group-name" not in pod["metadata"]["annotations"]
+
+
+async def test_the_component_gives_the_rights_that_are_used_and_no_more(
+    sets: Sets, admin: Api, control_plane: ControlPlane
+) -> None:
+    await admin.create(core("serviceaccounts", sets.namespace), {"metadata": {"name": ACCOUNT}})
+    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 600}}
+    issued = await admin.call("POST", core("serviceaccounts", sets.namespace, ACCOUNT) + "/token", request)
+    connection = control_plane.connection._replace(token=issued["status"]["token"])
+    group = {"apiVersion": "scheduling.volcano.sh/v1beta1", "kind": "PodGroup", "metadata": {"name": "one"}}
+    path = pod_groups(sets.namespace)
+    text = COMPONENT.read_text().replace("lws-system", sets.namespace)
+    manifests = {f"{RBAC}/{one['kind'].lower()}s/{one['metadata']['name']}": one for one in yaml.safe_load_all(text)}
+    async with Api(connection) as account:
+        with pytest.raises(ApiError) as refused:
+            await account.call("POST", path, group)
+        assert refused.value.code == 403
+        try:
+            for where, manifest in manifests.items():
+                await admin.apply(where, manifest)
+            await eventually(lambda: _created(account, path, group), what="the rights to be effective")
+            assert len(await account.items(path)) == 1
+            await account.get(f"{path}/one")
+            for method in ("DELETE", "PUT"):
+                with pytest.raises(ApiError) as refused:
+                    await account.call(method, f"{path}/one", group if method == "PUT" else None)
+                assert refused.value.code == 403, method
+        finally:
+            for where in manifests:
+                await admin.delete(where)
+
+
+async def _created(account: Api, path: str, manifest: Json) -> Json | None:
+    try:
+        return await account.create(path, manifest)
+    except ApiError as error:
+        if error.code != 403:
+            raise
+        return None
