@@ -37,6 +37,8 @@ class Recreation(msgspec.Struct, frozen=True, kw_only=True):
     failure: str
     complete: bool
     """True once all pods of the new group were ready."""
+    held: str = ""
+    """Why the failed group is not recreated yet, in words; empty once its recreation has begun."""
     links: tuple[Link, ...]
 
     @property
@@ -57,6 +59,7 @@ class _Open:
         self.group = group
         self.command_id = ""
         self.new_leader_uid = ""
+        self.held = ""
         self.began_ms = failure.envelope.at_ms
         self.links: list[Link] = []
 
@@ -78,6 +81,7 @@ class _Open:
             failed_pod=self.started.failed_pod,
             failure=self.started.failure,
             complete=complete,
+            held=self.held,
             links=tuple(self.links),
         )
 
@@ -178,6 +182,7 @@ class Recreations:
                 going_on.link(event, _failure(event, fact, failed_view))
             else:
                 going_on.link(event, _wake(event))
+            going_on.held = "" if isinstance(fact, GroupRecreationStarted) else _decided(fact, group)
             going_on.link(event, f"decided by version {decision.machine}: {_decided(fact, group)}")
         for issued in decision.commands:
             command = issued.command

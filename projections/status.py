@@ -1,8 +1,9 @@
 """Sets, groups and pods as ``kubectl get`` prints them, as of any point of the journal.
 
-A fold over observations alone. It keeps the last view of every live set and pod. What the journal does not record is
-approximated and said to be: a pod's age counts from its first observation; of the containers of a pod that is not ready
-it is not known which are, so with several the ready count is ``?``.
+A fold over observations; decisions add what failed groups wait for, or are kept for. It keeps the last view of every
+live set, pod and PodGroup. What the journal does not record is approximated and said to be: a pod's age counts from its
+first observation; of the containers of a pod that is not ready it is not known which are, so with several the ready
+count is ``?``.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from lws_events.decisions import Decision, GroupChanged, GroupKept, GroupRecreationPostponed
 from lws_events.events import (
     PodDeleted,
     PodGroupDeleted,
@@ -19,11 +21,13 @@ from lws_events.events import (
     SetObserved,
     SetStatusObserved,
 )
+from lws_events.machine.lifecycle import BACK_OFF, KEPT
 from lws_events.machine.state import is_older
 from lws_events.names import WORKER_INDEX
 from lws_events.subjects import SetName
-from projections.groups import group_of_object, size_of
-from projections.journal import RecordedEvent
+from projections.explain import explain_lifecycle
+from projections.groups import group_of_object, group_token, size_of
+from projections.journal import RecordedEvent, Step
 
 
 class PodRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +55,8 @@ class GroupRow(msgspec.Struct, frozen=True, kw_only=True):
     """PodGroup by which a gang scheduler places the group; empty where none does."""
     pod_group_phase: str = ""
     """What the scheduler says of it; ``Missing`` while it is not there."""
+    note: str = ""
+    """Why the group is not recreated although it has failed; empty where that is not so."""
 
 
 class SetRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +88,7 @@ class Status:
         self._sets: dict[SetName, _Seen] = {}
         self._statuses: dict[SetName, SetStatusObserved] = {}
         self._pods: dict[SetName, dict[str, _Seen]] = {}
+        self._notes: dict[SetName, dict[str, str]] = {}
         self._pod_groups: dict[SetName, dict[str, PodGroupObserved]] = {}
 
     def add(self, event: RecordedEvent) -> None:
@@ -123,6 +130,15 @@ class Status:
         elif before is None or not is_older(fact, before):
             known[name] = fact
 
+    def add_decision(self, set_name: SetName, decision: Decision) -> None:
+        """Read what was decided by the event that was added last."""
+        notes = self._notes.setdefault(set_name, {})
+        for fact in decision.facts:
+            if isinstance(fact, GroupRecreationPostponed | GroupKept):
+                notes[group_token(set_name, fact.group)] = explain_lifecycle(fact)
+            elif isinstance(fact, GroupChanged) and fact.after not in (BACK_OFF, KEPT):
+                notes.pop(group_token(set_name, fact.group), None)
+
     def names(self) -> list[SetName]:
         """All live sets, sorted."""
         return sorted(self._sets)
@@ -144,7 +160,10 @@ class Status:
             up_to_date=status.get("updatedReplicas", 0),
             age=age(now_ms - seen.first_ms),
             conditions=tuple(c["type"] for c in status.get("conditions", []) if c.get("status") == "True"),
-            groups=_groups(set_name, pods, self._pod_groups.get(set_name, {})),
+            groups=tuple(
+                msgspec.structs.replace(group, note=self._notes.get(set_name, {}).get(group.name, ""))
+                for group in _groups(set_name, pods, self._pod_groups.get(set_name, {}))
+            ),
             pods=tuple(_pod(set_name, name, pod, spec, now_ms) for name, pod in pods),
         )
 
@@ -154,6 +173,16 @@ def status(events: Iterable[RecordedEvent]) -> Status:
     fold = Status()
     for event in events:
         fold.add(event)
+    return fold
+
+
+def status_of_steps(steps: Iterable[Step]) -> Status:
+    """Fold a journal with its decisions."""
+    fold = Status()
+    for step in steps:
+        fold.add(step.event)
+        if step.decision is not None and step.event.address is not None:
+            fold.add_decision(step.event.address.set_name, step.decision)
     return fold
 
 

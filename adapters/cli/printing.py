@@ -111,7 +111,8 @@ def chain_lines(recreation: Recreation) -> Iterator[Text]:
     """A causal chain for people, cause above effect."""
     state = "" if recreation.complete else ", not ready again yet"
     seconds = f"{recreation.elapsed_ms / 1000:.3f} s"
-    yield Text(f"Group {recreation.group} was recreated in {seconds}{state}", style="bold")
+    head = recreation.held or f"group {recreation.group} was recreated in {seconds}{state}"
+    yield Text(head[0].upper() + head[1:], style="bold")
     for index, link in enumerate(recreation.links):
         branch = "   " if index == 0 else "└─▶"
         line = Text(f"  {'+' + format(link.elapsed_ms / 1000, '.3f'):>9} s {'#' + str(link.sequence):>7} {branch} ")

@@ -33,15 +33,17 @@ def command(
     from adapters.cli.errors import NoSuchThing
     from adapters.cli.printing import console, pod_group_table, pod_table, print_json, set_table
     from adapters.cli.reading import open_for_reading
-    from lws_events.subjects import set_filter
-    from projections.status import status
+    from projections.journal import pair
+    from projections.status import status_of_steps
 
     until = parse_at(at)
     with open_for_reading(source) as reader:
         name = None if set_name is None else reader.find_set(set_name, namespace=namespace)
-        only = None if name is None else set_filter(reader.cluster, name)
-        events = reader.events(only, to_sequence=until.sequence)
-        fold = status(event for event in events if until.includes(event))
+        if name is None:
+            steps = pair(reader.events(to_sequence=until.sequence), reader.decisions())
+        else:
+            steps = reader.steps_of(name, to_sequence=until.sequence)
+        fold = status_of_steps(step for step in steps if until.includes(step.event))
     wanted = fold.names() if name is None else [name]
     rows = [row for row in map(fold.row, wanted) if row is not None]
     if name is not None and not rows:
@@ -54,6 +56,9 @@ def command(
     if name is not None:
         screen.print()
         screen.print(pod_table(rows[0].pods))
+        for group in rows[0].groups:
+            if group.note:
+                screen.print(f"\n{group.note}")
         if any(group.pod_group for group in rows[0].groups):
             screen.print()
             screen.print(pod_group_table(rows[0].groups))
