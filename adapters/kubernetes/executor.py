@@ -17,12 +17,13 @@ import structlog
 from adapters.journal.errors import JournalUnavailable, MessageRefused
 from adapters.journal.port import Message, Timers
 from adapters.kubernetes.announcements import cut
+from adapters.kubernetes.answers import Written
 from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.errors import ApiError, KubernetesError, NotLeading
 from adapters.kubernetes.lanes import Lanes
 from adapters.kubernetes.observer import FactWriter
 from adapters.kubernetes.pace import BackOff, Clock
-from adapters.kubernetes.writes import Writes, Written
+from adapters.kubernetes.writes import Writes
 from lws_events import commands, events, subjects
 from lws_events.commands import RecordEvent, SetTimer, UpdateSetStatus
 from lws_events.decisions import Issued

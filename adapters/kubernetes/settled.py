@@ -47,7 +47,7 @@ _AMOUNTS: Final = frozenset({"requests", "limits", "overhead", "sizeLimit", "div
 def changes_nothing(live: bytes, applied: Object) -> bool:
     """Whether applying ``applied`` (with force, as ``lws``) to the object ``live`` would leave it as it is."""
     found: Object = msgspec.json.decode(live)
-    fields = _owned(found, api_version=applied["apiVersion"])
+    fields = _owned(found, api_version=applied.get("apiVersion", ""))
     if fields is None:
         return False
     metadata = {name: value for name, value in applied["metadata"].items() if name not in _IDENTITY}

@@ -6,25 +6,22 @@ precondition, refuses is an ``ApiError``; whether to try again is the executor's
 """
 
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
 from adapters.kubernetes import resources, wire
 from adapters.kubernetes.announcements import event_object
+from adapters.kubernetes.answers import Existing, Written, existing_object
+from adapters.kubernetes.applying import apply_leader, apply_worker_metadata, require_template
 from adapters.kubernetes.client import JSON_PATCH, ApiClient
 from adapters.kubernetes.errors import ApiError
 from adapters.kubernetes.kinds import BY_KIND
 from adapters.kubernetes.pace import Clock
-from adapters.kubernetes.resources import Resource
 from lws_events import commands, subjects
 from lws_events.commands import AnyCommand
 from lws_events.names import FIELD_MANAGER
 from lws_events.subjects import SetName
-
-NOT_SENT: Final = 0
-"""Code of a refusal that is ours: the command was not sent."""
-
 
 NOT_SERVED: Final = (
     f"the API server does not serve {resources.POD_GROUPS.plural} of {resources.POD_GROUPS.api_version}: install the "
@@ -32,31 +29,6 @@ NOT_SERVED: Final = (
 )
 
 
-class Written(NamedTuple):
-    """What the API server answered with: an object of a kind (token of its subject), or, without kind, a Status."""
-
-    kind: str
-    body: bytes
-
-    @property
-    def meta(self) -> wire.Meta:
-        """``metadata`` of the answer; empty for a Status."""
-        return _OBJECT.decode(self.body).metadata
-
-
-class _Existing(NamedTuple):
-    """An object that was there before."""
-
-    body: bytes
-    meta: wire.Meta
-
-    @property
-    def owner_uid(self) -> str:
-        controller = self.meta.controller
-        return controller.uid if controller else ""
-
-
-_OBJECT: Final = msgspec.json.Decoder(wire.Object)
 _SERVICE: Final = msgspec.json.Decoder(wire.Service)
 _REVISION: Final = msgspec.json.Decoder(wire.ControllerRevision)
 
@@ -81,7 +53,7 @@ class Writes:
             case commands.CreateControllerRevision():
                 return await self._create_revision(namespace, command)
             case commands.ApplyLeaderStatefulSet():
-                return await self._apply_leader(namespace, command)
+                return await apply_leader(self._client, namespace, command)
             case commands.CreateWorkerStatefulSet():
                 return await self._create_worker(namespace, command)
             case commands.CreateService():
@@ -92,6 +64,8 @@ class Writes:
                 return await self._delete_leader(namespace, command, again=again)
             case commands.MarkLeaderPod():
                 return await self._mark_leader(namespace, command)
+            case commands.ApplyWorkerMetadata():
+                return await apply_worker_metadata(self._client, namespace, command)
             case commands.DeleteControllerRevision():
                 body = await self._client.delete(
                     resources.CONTROLLER_REVISIONS, namespace, command.name, uid=command.uid
@@ -126,7 +100,7 @@ class Writes:
     async def _delete_leader(self, namespace: str, command: commands.DeleteLeaderPod, *, again: bool) -> Written:
         """A leader that an earlier attempt has deleted is terminating under the same uid: it is not deleted twice."""
         if again:
-            existing = await self._existing(resources.PODS, namespace, command.name)
+            existing = await existing_object(self._client, resources.PODS, namespace, command.name)
             is_it = existing is not None and existing.meta.uid == command.uid
             if existing is not None and is_it and existing.meta.deletion_timestamp is not None:
                 return Written(subjects.POD, existing.body)
@@ -147,10 +121,12 @@ class Writes:
         return Written(subjects.POD, body)
 
     async def _create_revision(self, namespace: str, command: commands.CreateControllerRevision) -> Written:
+        if command.leader_set:
+            await require_template(self._client, namespace, command)
         wanted = _REVISION.decode(command.manifest)
         owner = wanted.metadata.controller
 
-        def accepted(existing: _Existing) -> bool:
+        def accepted(existing: Existing) -> bool:
             found = _REVISION.decode(existing.body)
             same_data = msgspec.json.decode(found.data) == msgspec.json.decode(wanted.data)
             return existing.owner_uid == (owner.uid if owner else "") and same_data
@@ -167,7 +143,7 @@ class Writes:
         )
 
     async def _create_service(self, namespace: str, command: commands.CreateService) -> Written:
-        def accepted(existing: _Existing) -> bool:
+        def accepted(existing: Existing) -> bool:
             if existing.owner_uid in ("", command.owner_uid):
                 return True
             found, wanted = _SERVICE.decode(existing.body).spec, _SERVICE.decode(command.manifest).spec
@@ -190,7 +166,7 @@ class Writes:
             raise
 
     async def _create(
-        self, kind: str, namespace: str, name: str, manifest: msgspec.Raw, *, accepted: Callable[[_Existing], bool]
+        self, kind: str, namespace: str, name: str, manifest: msgspec.Raw, *, accepted: Callable[[Existing], bool]
     ) -> Written:
         """POST; an object that is there already counts if it is accepted and not on its way out."""
         resource = BY_KIND[kind].resource
@@ -199,7 +175,7 @@ class Writes:
         except ApiError as error:
             if error.reason != "AlreadyExists":
                 raise
-            existing = await self._existing(resource, namespace, name)
+            existing = await existing_object(self._client, resource, namespace, name)
             if existing is None:
                 raise  # gone since: the next try creates it
             if existing.meta.deletion_timestamp is not None:
@@ -210,33 +186,6 @@ class Writes:
                 raise ApiError(409, "AlreadyExists", f"{resource.kind} {name} exists and {of}") from error
             return Written(kind, existing.body)
         return Written(kind, body)
-
-    async def _apply_leader(self, namespace: str, command: commands.ApplyLeaderStatefulSet) -> Written:
-        resource, uid = resources.STATEFUL_SETS, command.uid
-        if not uid:
-            existing = await self._existing(resource, namespace, command.name)
-            if existing is not None:
-                if existing.owner_uid not in ("", command.owner_uid):
-                    owner = existing.meta.controller
-                    assert owner is not None
-                    message = f"StatefulSet {command.name} belongs to {owner.kind} {owner.name} (uid {owner.uid})"
-                    raise ApiError(NOT_SENT, "Foreign", message)
-                if existing.meta.deletion_timestamp is not None:
-                    raise ApiError(NOT_SENT, "Terminating", f"StatefulSet {command.name} is being deleted")
-                uid = existing.meta.uid
-        manifest = bytes(command.manifest)
-        if uid:
-            applied = msgspec.json.decode(manifest)
-            applied["metadata"]["uid"] = uid  # the API server refuses to apply to any other object
-            manifest = msgspec.json.encode(applied)
-        try:
-            body = await self._client.apply(resource, namespace, command.name, manifest, field_manager=FIELD_MANAGER)
-        except ApiError as error:
-            if any(cause.field == "metadata.uid" for cause in error.causes):
-                # The uid of an existing object is compared as an immutable field, so the answer is Invalid.
-                raise ApiError(409, "Conflict", error.message) from error
-            raise
-        return Written(subjects.STATEFULSET, body)
 
     async def _update_status(self, namespace: str, command: commands.UpdateSetStatus) -> Written:
         """A JSON patch: it replaces the status whole, and tests the uid.
@@ -259,17 +208,8 @@ class Writes:
             if error.code != 422:
                 raise
             # A failed test looks like an invalid status; the set itself tells which it was.
-            existing = await self._existing(resource, namespace, command.name)
+            existing = await existing_object(self._client, resource, namespace, command.name)
             if existing is not None and existing.meta.uid != command.uid:
                 raise ApiError(409, "Conflict", f"{command.name} is another set (uid {existing.meta.uid})") from error
             raise
         return Written(subjects.SET, body)
-
-    async def _existing(self, resource: Resource, namespace: str, name: str) -> _Existing | None:
-        try:
-            body = await self._client.get(resource, namespace, name)
-        except ApiError as error:
-            if error.code == 404:
-                return None
-            raise
-        return _Existing(body, _OBJECT.decode(body).metadata)

@@ -2,7 +2,7 @@
 
 from typing import assert_never
 
-from lws_events.commands import RecordEvent, SetTimer, UpdateSetStatus, target
+from lws_events.commands import ApplyWorkerMetadata, RecordEvent, SetTimer, UpdateSetStatus, target
 from lws_events.decisions import (
     ConditionChanged,
     Decision,
@@ -20,7 +20,7 @@ from lws_events.decisions import (
     RolloutBlocked,
     RolloutStepped,
 )
-from lws_events.machine import counting, crash_loop_counts, members, strangers, terminations
+from lws_events.machine import counting, crash_loop_counts, members, strangers, terminations, worker_metadata
 from lws_events.machine.retry import target_of_timer
 from lws_events.machine.state import Aggregate, Retry
 from lws_events.names import REVISION_KEY
@@ -44,6 +44,8 @@ def _apply_command(state: Aggregate, issued: Issued, *, at_ms: int) -> None:
             state.retries[about] = Retry(attempts=known.attempts + 1 if known is not None else 1)
         return
     state.in_flight[target(command)] = issued
+    if isinstance(command, ApplyWorkerMetadata):
+        worker_metadata.note_sent(state, command)
     if isinstance(command, UpdateSetStatus):
         state.status_written_ms = at_ms
     if isinstance(command, RecordEvent) and command.type == "Warning":

@@ -18,9 +18,11 @@ from lws_events.machine.rollout.waiting import decide_waiting
 from lws_events.machine.services import decide_group_service, decide_shared_service
 from lws_events.machine.state import Aggregate, Group
 from lws_events.machine.status import decide_status, is_done
+from lws_events.machine.storage import decide_claims
 from lws_events.machine.strangers import decide_strangers
 from lws_events.machine.terminations import decide_terminations
 from lws_events.machine.versions import decide_revision, decide_truncation
+from lws_events.machine.worker_metadata import decide_worker_metadata
 from lws_events.machine.workers import decide_workers, warn_about_nesting
 
 
@@ -58,6 +60,8 @@ def _decide_set(draft: Draft) -> None:
     if planned is not None:
         decide_waiting(draft, planned, key=key)
     decide_shared_service(draft)
+    decide_claims(draft)
+    decide_worker_metadata(draft)
 
 
 def _decide_groups(draft: Draft, change: Change) -> None:

@@ -22,10 +22,12 @@ from lws_events.machine import (
     set_objects,
     sight,
     strangers,
+    worker_metadata,
 )
 from lws_events.machine.change import Change
 from lws_events.machine.spec import SetSpec, read_spec
 from lws_events.machine.state import Aggregate, precedes
+from lws_events.machine.storage import settle_claims
 from lws_events.revisions import revision_data
 
 
@@ -81,12 +83,15 @@ def _fold_set(state: Aggregate, fact: events.SetObserved) -> Change:
         sight.note_replaced(state, fact, known)
         _forget_set(state)
     before = state.spec
+    worker_metadata.note_change(state, known, fact)
     state.set_ = msgspec.structs.replace(fact, spec=fact.spec.copy())
     digest = _digest(fact)
     if digest != state.set_digest:
         state.set_digest = digest
         state.retries = {}  # what was refused may be accepted now: it is tried at once
         _read(state, fact)
+        state.claims_disputed = False
+        settle_claims(state)
     _forgive_if_policy_changed(state, before)
     crash_loop_counts.forget_places(state)
     if known is None:
@@ -134,6 +139,11 @@ def _forget_set(state: Aggregate) -> None:
     state.set_digest = state.target_key = state.chosen_for = state.status_version = ""
     state.status = {}
     state.revision_names_taken = []
+    state.unrecorded_key = ""
+    state.claims_disputed = False
+    state.metadata_due = {}
+    state.dropped_labels = []
+    state.dropped_annotations = []
     state.crash_loops = {}
     state.retries = {}
     state.warned = {}

@@ -18,6 +18,7 @@ from lws_events.machine.rollout.planner import Plan
 from lws_events.machine.rollout.situation import Planned, plan_for
 from lws_events.machine.rollout.words import surplus_words, update_words
 from lws_events.machine.state import Aggregate, precedes
+from lws_events.machine.storage import leader_claims
 from lws_events.machine.versions import newest
 from lws_events.objects.leader_statefulset import leader_statefulset
 from lws_events.scaling import ScalingError
@@ -50,13 +51,20 @@ def _apply(draft: Draft, planned: Planned, *, key: str) -> None:
     state, (partition, replicas, _) = draft.state, planned.plan
     existing, announced = state.leader_set, _announcements(state, planned, key=key)
     assert state.set_ is not None
-    manifest = leader_statefulset(lws_object(state), partition=partition, replicas=replicas, revision_key=key)
+    manifest = leader_statefulset(
+        lws_object(state),
+        partition=partition,
+        replicas=replicas,
+        revision_key=key,
+        claims=leader_claims(state),
+    )
     draft.issue(
         ApplyLeaderStatefulSet(
             name=state.name.name,
             owner_uid=state.set_.uid,
             uid=existing.uid if existing is not None else "",
             inputs=_inputs(state, planned.plan, key=key),
+            adopts=existing is not None and state.applied is None,
             manifest=as_json(manifest),
         ),
         announce=announced[0] if announced else None,

@@ -3,17 +3,27 @@
 What a failure leads to is decided in ``refusals``.
 """
 
+from typing import Final
+
 import msgspec
 
 from lws_events import commands, events
 from lws_events.decisions import Issued
 from lws_events.gang import leader_of
-from lws_events.machine import crash_loop_counts, members, set_objects, sight
+from lws_events.machine import crash_loop_counts, members, set_objects, sight, worker_metadata
 from lws_events.machine.change import Change
 from lws_events.machine.retry import target_of_timer
 from lws_events.machine.rollout.standing import applied_leader
 from lws_events.machine.state import Aggregate, precedes
+from lws_events.names import REVISION_KEY
 from lws_events.subjects import POD_GROUP
+
+_BY_UID: Final = (
+    commands.DeleteLeaderPod,
+    commands.DeleteControllerRevision,
+    commands.MarkLeaderPod,
+    commands.ApplyWorkerMetadata,
+)
 
 
 def fold_outcome(state: Aggregate, fact: events.Outcome, *, at_ms: int) -> Change:
@@ -32,13 +42,21 @@ def fold_outcome(state: Aggregate, fact: events.Outcome, *, at_ms: int) -> Chang
         _fold_end(state, issued.command)
     elif isinstance(issued.command, commands.CreateControllerRevision) and fact.reason == "AlreadyExists":
         set_objects.note_taken_name(state, issued.command.name)
+    if isinstance(issued.command, commands.ApplyWorkerMetadata):
+        worker_metadata.note_end(state, issued.command, done=not isinstance(fact, events.CommandFailed))
+    if isinstance(issued.command, commands.CreateControllerRevision) and _template_changed(fact):
+        view = state.own_leader_set
+        state.unrecorded_key = view.labels.get(REVISION_KEY, "") if view is not None else ""
     return Change(set_level=True, groups=_groups_of(state, fact.target), closed=issued)
+
+
+def _template_changed(fact: events.Outcome) -> bool:
+    return isinstance(fact, events.CommandFailed) and fact.reason == commands.TEMPLATE_CHANGED
 
 
 def is_gone(command: commands.AnyCommand, failed: events.CommandFailed) -> bool:
     """Whether a command failed because its object is gone: the uid is its only precondition."""
-    by_uid = isinstance(command, commands.DeleteLeaderPod | commands.DeleteControllerRevision | commands.MarkLeaderPod)
-    return by_uid and failed.reason in ("NotFound", "Conflict")
+    return isinstance(command, _BY_UID) and failed.reason in ("NotFound", "Conflict")
 
 
 def _fold_success(state: Aggregate, issued: Issued, fact: events.CommandSucceeded) -> None:

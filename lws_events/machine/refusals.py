@@ -3,6 +3,7 @@
 from typing import Final
 
 from lws_events.commands import (
+    TEMPLATE_CHANGED,
     ApplyLeaderStatefulSet,
     Command,
     CreateControllerRevision,
@@ -37,16 +38,19 @@ def decide_refusal(draft: Draft, issued: Issued, failed: CommandFailed) -> None:
     command = issued.command
     if isinstance(command, RecordEvent):
         return  # the executor has tried for long enough; the journal has the fact
-    if failed.reason == SUPERSEDED or is_gone(command, failed):
+    if failed.reason in (SUPERSEDED, TEMPLATE_CHANGED) or is_gone(command, failed):
         return
     about = target(command)
     if isinstance(command, CreateControllerRevision) and command.name in draft.state.revision_names_taken:
         draft.note(_left_alone(command, about, failed))  # the next name is tried at once
         return
     draft.hold(about)
+    is_invalid = failed.reason == "Invalid"  # nothing but a change of the object itself will cure it
     known = draft.state.retries.get(about)
     attempts = known.attempts + 1 if known is not None else 1
-    draft.issue(SetTimer(timer=timer_of_target(about), fire_at_ms=draft.at_ms + delay_ms(attempts)))
+    draft.issue(
+        SetTimer(timer=timer_of_target(about), fire_at_ms=draft.at_ms + delay_ms(attempts, of_content=is_invalid))
+    )
     error = failed.message or failed.reason
     told = False
     match command:

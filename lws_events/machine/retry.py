@@ -8,13 +8,20 @@ from typing import Final
 FIRST_DELAY_MS: Final = 1_000
 LONGEST_DELAY_MS: Final = 60_000
 """A minute: long enough to be no load, short enough that a repaired cluster is noticed while someone watches."""
+HOPELESS_DELAY_MS: Final = 600_000
+"""For what the API server calls invalid: somebody may still have changed a policy or an admission webhook."""
 
 _PREFIX: Final = "retry/"
 
 
-def delay_ms(attempts: int) -> int:
-    """Milliseconds until the next try after ``attempts`` failures in a row (1 or more)."""
-    return min(FIRST_DELAY_MS << min(attempts - 1, 16), LONGEST_DELAY_MS)
+def delay_ms(attempts: int, *, of_content: bool = False) -> int:
+    """Milliseconds until the next try after ``attempts`` failures in a row (1 or more).
+
+    ``of_content``: what was sent is invalid, for example would change an immutable field. A changed set is tried at
+    once anyway, so that waiting costs nothing.
+    """
+    first, longest = (LONGEST_DELAY_MS, HOPELESS_DELAY_MS) if of_content else (FIRST_DELAY_MS, LONGEST_DELAY_MS)
+    return min(first << min(attempts - 1, 16), longest)
 
 
 def timer_of_target(target: str) -> str:

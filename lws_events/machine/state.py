@@ -192,6 +192,15 @@ class Aggregate(msgspec.Struct, omit_defaults=True):
     """Key of the revision that groups are to have."""
     chosen_for: str = ""
     """The wanted data for which ``target_key`` was chosen."""
+    unrecorded_key: str = ""
+    """Key of a leader StatefulSet whose revision is missing and cannot be made anew from the live spec (spec D26)."""
+    claims_disputed: bool = False
+    """The set's claim templates are others than those in force, which ``spec_json`` has in their place (spec D10)."""
+    metadata_due: dict[str, str] = {}
+    """Worker StatefulSets that lack labels or annotations of the set, by name → uid (spec D31)."""
+    metadata_running: int = 0
+    dropped_labels: list[str] = []
+    dropped_annotations: list[str] = []
 
     groups: dict[str, Group] = {}
     pod_groups: dict[str, PodGroupObserved] = {}

@@ -6,15 +6,20 @@ change. A revision with the wanted data is used again instead of being created o
 
 from typing import Final
 
+import msgspec
+
+from lws_events.canonical.errors import CanonicalError
 from lws_events.commands import CreateControllerRevision, DeleteControllerRevision, RecordEvent
 from lws_events.decisions import RevisionChosen
-from lws_events.events import RevisionObserved
+from lws_events.events import NOT_RECORDED, RevisionObserved
 from lws_events.machine import announcements
 from lws_events.machine.draft import Draft
 from lws_events.machine.manifest import as_json, lws_object
 from lws_events.machine.state import Aggregate
 from lws_events.names import REVISION_KEY
+from lws_events.objects.leader_statefulset import leader_statefulset
 from lws_events.revisions import belongs, controller_revision, next_free_number, revision_hash, semantically_equal
+from lws_events.scaling import ScalingError
 
 TIMER: Final = "missing-revision"
 
@@ -47,10 +52,10 @@ def decide_revision(draft: Draft) -> str:
     live_key = live_set.labels.get(REVISION_KEY, "") if live_set is not None else ""
     if live_key:
         live = newest(state, live_key)
-        if not live:
+        if not live and live_key != state.unrecorded_key:
             _create_missing(draft, key=live_key)
             return ""
-        if _is_equal(state, state.revisions[live]):
+        if live and _is_equal(state, state.revisions[live]):
             return _choose(draft, live)
     wanted_key = revision_hash(state.wanted_data.encode())
     same = newest(state, wanted_key, data=state.wanted_data)
@@ -94,12 +99,13 @@ def _choose(draft: Draft, name: str) -> str:
 
 def _create_missing(draft: Draft, *, key: str) -> None:
     if draft.fired == TIMER:
-        _create(draft, key=key, why="missing")
+        _create(draft, key=key, why="missing", if_unchanged=True)
     else:
         draft.wait(TIMER, delay_ms=MISSING_DELAY_MS)
 
 
-def _create(draft: Draft, *, key: str, why: str) -> None:
+def _create(draft: Draft, *, key: str, why: str, if_unchanged: bool = False) -> None:
+    """``if_unchanged``: only if the live template is that of the leader StatefulSet which has the key (spec D26)."""
     state = draft.state
     assert state.set_ is not None
     data = state.wanted_data.encode()
@@ -109,10 +115,27 @@ def _create(draft: Draft, *, key: str, why: str) -> None:
     number = next_free_number(numbers, set_name=state.name.name, data_hash=revision_hash(data), taken=taken)
     manifest = controller_revision(lws_object(state), data, number=number, key=key)
     name = manifest["metadata"]["name"]
+    compared = if_unchanged and key != revision_hash(data)
     draft.issue(
-        CreateControllerRevision(name=name, manifest=as_json(manifest)),
+        CreateControllerRevision(
+            name=name,
+            manifest=as_json(manifest),
+            leader_set=state.name.name if compared else "",
+            template=_leader_template(state, key=key) if compared else NOT_RECORDED,
+        ),
         announce=_announcement(state.set_.uid, name, key=key, why=why),
     )
+
+
+def _leader_template(state: Aggregate, *, key: str) -> msgspec.Raw:
+    """The pod template that the live spec asks for under a key; nothing where there is none to compare."""
+    assert state.spec is not None
+    replicas = state.spec.replicas
+    try:
+        built = leader_statefulset(lws_object(state), partition=0, replicas=replicas, revision_key=key)
+    except (CanonicalError, ScalingError):
+        return NOT_RECORDED
+    return as_json(built["spec"]["template"])
 
 
 def _announcement(uid: str, revision: str, *, key: str, why: str) -> RecordEvent:

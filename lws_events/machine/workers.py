@@ -16,6 +16,7 @@ from lws_events.machine.draft import Draft
 from lws_events.machine.manifest import as_json, lws_object
 from lws_events.machine.spec import LEADER_READY
 from lws_events.machine.state import Aggregate, Group
+from lws_events.machine.storage import workers_have_whole_claims
 from lws_events.machine.versions import newest
 from lws_events.objects.metadata import LeaderRef
 from lws_events.objects.worker_statefulset import (
@@ -78,6 +79,8 @@ def decide_workers(draft: Draft, group: Group) -> None:
     assert leader is not None
     assert state.spec is not None
     assert state.set_ is not None
+    if group.worker_set is not None:
+        _warn_about_replicas(draft, group)
     if state.size_of(group) == 1 or group.worker_set is not None:
         return
     if waits_for(state, group):
@@ -89,7 +92,12 @@ def decide_workers(draft: Draft, group: Group) -> None:
     revision = state.revisions[_revision_of(state, group)]
     topology = leader.view.topology.get(state.spec.exclusive_topology) if state.spec.exclusive_topology else None
     try:
-        prepared = _prepared(bytes(state.set_.spec), bytes(revision.data), namespace=state.name.namespace)
+        prepared = _prepared(
+            bytes(state.set_.spec),
+            bytes(revision.data),
+            namespace=state.name.namespace,
+            with_whole_claims=workers_have_whole_claims(state),
+        )
         manifest = worker_statefulset(
             prepared, lws=lws_object(state), leader=leader_ref(state, group), topology_value=topology
         )
@@ -113,9 +121,10 @@ def decide_workers(draft: Draft, group: Group) -> None:
 
 
 @functools.lru_cache(maxsize=_PREPARED_MAX)
-def _prepared(spec: bytes, data: bytes, *, namespace: str) -> WorkerTemplate:
+def _prepared(spec: bytes, data: bytes, *, namespace: str, with_whole_claims: bool) -> WorkerTemplate:
     """The same for all groups of a revision: a big template takes milliseconds to read."""
-    return prepare_worker_template(restore(msgspec.json.decode(spec), data), namespace=namespace)
+    restored = restore(msgspec.json.decode(spec), data)
+    return prepare_worker_template(restored, namespace=namespace, with_whole_claims=with_whole_claims)
 
 
 def warn_create_failed(draft: Draft, group: Group, error: str) -> bool:
@@ -130,6 +139,16 @@ def warn_about_nesting(draft: Draft, group: Group) -> None:
         "requires Kubernetes ≥v1.27 or v1.26 with StatefulSetStartOrdinal feature"
     )
     _warn(draft, group, note)
+
+
+def _warn_about_replicas(draft: Draft, group: Group) -> None:
+    """Somebody has scaled the workers: nothing but their end puts that right, so a person is told (spec D31)."""
+    view, leader, wanted = group.worker_set, group.leader, draft.state.size_of(group) - 1
+    if view is None or leader is None or view.owner is None or view.owner.uid != leader.view.uid or wanted == 0:
+        return
+    if view.replicas != wanted and view.deleting_since is None:
+        note = f"worker statefulset {group.name} has {view.replicas} replicas instead of {wanted}: it is not repaired"
+        _warn(draft, group, note, reason="FailedUpdate", action="Update")
 
 
 def _warn_about_node(draft: Draft, group: Group) -> None:
@@ -165,15 +184,15 @@ def _revision_of(state: Aggregate, group: Group) -> str:
     return newest(state, group.leader.view.labels.get(names.REVISION_KEY, ""))
 
 
-def _warn(draft: Draft, group: Group, note: str) -> bool:
+def _warn(draft: Draft, group: Group, note: str, *, reason: str = "FailedCreate", action: str = "Create") -> bool:
     lws, leader = draft.state.set_, group.leader
     if lws is None:
         return False
     event = announcements.warning(
         lws.uid,
         about=f"statefulset/{group.name}",
-        reason="FailedCreate",
-        action="Create",
+        reason=reason,
+        action=action,
         note=note,
         pod=group.name,
         pod_uid=leader.view.uid if leader is not None else "",

@@ -30,8 +30,11 @@ def leader_statefulset(
     partition: int,
     replicas: int,
     revision_key: str,
+    claims: list[JSON] | None = None,
 ) -> JSON:
     """The configuration to apply for the live set ``lws`` (``metadata`` and ``spec`` as parsed JSON).
+
+    ``claims``: the volume claim templates to apply; None: what the reference would copy of the set's.
 
     Raises ``CanonicalError`` or ``ScalingError`` for a set that the schema and admission would not have let in.
     """
@@ -50,7 +53,8 @@ def leader_statefulset(
         },
         "template": _template(lws, revision_key=revision_key),
     }
-    claims = effective_claims(template.get("volumeClaimTemplates"), namespace=namespace)
+    if claims is None:
+        claims = effective_claims(template.get("volumeClaimTemplates"), namespace=namespace)
     if claims:
         body["volumeClaimTemplates"] = claims
     retention = template.get("persistentVolumeClaimRetentionPolicy")

@@ -18,7 +18,7 @@ from lws_events.names import (
     SET_NAME,
     SIZE,
 )
-from lws_events.objects.claims import claim_retention, effective_claims
+from lws_events.objects.claims import claim_retention, effective_claims, whole_claims
 from lws_events.objects.metadata import (
     JSON,
     LeaderRef,
@@ -50,20 +50,24 @@ class WorkerTemplate(msgspec.Struct, frozen=True, kw_only=True):
     claims: list[JSON]
 
 
-def prepare_worker_template(restored_spec: Mapping[str, Any], *, namespace: str) -> WorkerTemplate:
+def prepare_worker_template(
+    restored_spec: Mapping[str, Any], *, namespace: str, with_whole_claims: bool = False
+) -> WorkerTemplate:
     """Read the spec that ``revisions.restore`` gave.
 
+    ``with_whole_claims``: not only the part of each claim that the reference copies (D11).
     Raises ``CanonicalError`` for a template that does not fit the Kubernetes model.
     """
     template = restored_spec["leaderWorkerTemplate"]
     network = restored_spec.get("networkConfig") or {}
     size = template.get("size")
+    copied = whole_claims if with_whole_claims else effective_claims
     return WorkerTemplate(
         size=1 if size is None else size,
         unique_subdomains=network.get("subdomainPolicy") == _UNIQUE,
         pod_template=pod_template(template.get("workerTemplate")),
         set_template=template,
-        claims=effective_claims(template.get("volumeClaimTemplates"), namespace=namespace),
+        claims=copied(template.get("volumeClaimTemplates"), namespace=namespace),
     )
 
 

@@ -48,8 +48,8 @@ def _situation(state: Aggregate, spec: SetSpec, have: Standing | None, *, key: s
 
 
 def _has_new_revision(have: Standing, key: str) -> bool:
-    """A StatefulSet without a key is one that another controller made: it takes over the present template as it is."""
-    return have.key not in ("", key)
+    """One without a key, too: it gets a key with the template, which restarts its leaders (spec 5.12)."""
+    return have.key != key
 
 
 def _has_new_topology(spec: SetSpec, have: Standing) -> bool:

@@ -34,13 +34,19 @@ def test_the_delay_doubles_up_to_a_minute() -> None:
     assert [delay_ms(attempts) for attempts in (1, 2, 3, 6, 7, 100)] == [1000, 2000, 4000, 32000, 60000, 60000]
 
 
+def test_what_is_invalid_is_tried_again_slowly() -> None:
+    """Nothing but a change of the set cures it, and that is tried at once."""
+    delays = [delay_ms(attempts, of_content=True) for attempts in (1, 2, 3, 4, 5, 100)]
+    assert delays == [60_000, 120_000, 240_000, 480_000, 600_000, 600_000]
+
+
 def test_a_refused_apply_is_tried_again_later_and_reported_once() -> None:
     scenario = _until_first_apply()
     for attempt in range(1, 4):
         applied = scenario.issued(ApplyLeaderStatefulSet)
         assert len(applied) == attempt
         scenario.fail(applied[-1], code=422, reason="Invalid", message="bad template")
-        assert _delays(scenario, "retry/statefulset/sample")[-1] == delay_ms(attempt)
+        assert _delays(scenario, "retry/statefulset/sample")[-1] == delay_ms(attempt, of_content=True)
         scenario.pod("sample-0")  # no other event is a reason to try before its time
         assert len(scenario.issued(ApplyLeaderStatefulSet)) == attempt
         scenario.fire("retry/statefulset/sample")
