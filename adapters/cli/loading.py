@@ -73,7 +73,7 @@ def load_settings(*, flags: dict[str, Any], config: Path | None = None) -> Setti
 
 
 def effective(settings: Settings) -> str:
-    """All settings as they hold, as YAML in the form of the configuration file; credentials are left out."""
+    """All settings as they hold, in the form of the configuration file, on one line; credentials are left out."""
     document: dict[str, Any] = {"apiVersion": API_VERSION, "kind": KIND}
     own: dict[str, Any] = {}
     for name in type(settings).model_fields:
@@ -91,7 +91,7 @@ def effective(settings: Settings) -> str:
             document.setdefault(section, {})[field] = value
         else:
             own[to_camel(name)] = value
-    return yaml.safe_dump(document | {OWN_BLOCK: own}, sort_keys=False)
+    return yaml.safe_dump(document | {OWN_BLOCK: own}, sort_keys=False, default_flow_style=True, width=2**20).rstrip()
 
 
 def _in_file(path: Path) -> dict[str, Any]:

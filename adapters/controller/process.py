@@ -130,10 +130,10 @@ class _Process:
             return None, None
         access = await credentials.load(str(settings.kubeconfig) if settings.kubeconfig else None)
         meter = ApiMeter(self._metrics, host=urlsplit(access.server).netloc)
-        aside = await self._stack.enter_async_context(ApiClient(access, meter=meter))
+        reach = Reach(meter)
+        aside = await self._stack.enter_async_context(ApiClient(access, meter=reach))
         if not works:
             return None, aside
-        reach = Reach(meter)
         self._health.add_readiness("api-server", lambda: reach.problem)
         rate = RequestRate(qps=settings.kube_api_qps, burst=settings.kube_api_burst)
         return await self._stack.enter_async_context(ApiClient(access, meter=reach, rate=rate)), aside
