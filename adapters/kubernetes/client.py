@@ -15,8 +15,9 @@ from typing import Final, Protocol, Self
 import aiohttp
 import msgspec
 
+from adapters.kubernetes.connections import may_send, new_session
 from adapters.kubernetes.credentials import Access, Credentials
-from adapters.kubernetes.errors import ApiError, ApiUnavailable, NotLeading, refusal
+from adapters.kubernetes.errors import ApiError, ApiUnavailable, refusal
 from adapters.kubernetes.rate import RequestRate
 from adapters.kubernetes.resources import Resource, resource_of
 from lws_events import __version__
@@ -90,7 +91,7 @@ class ApiClient:
         self._timeout_seconds = timeout_seconds
         self._connect_timeout_seconds = connect_timeout_seconds
         self._session: aiohttp.ClientSession | None = None
-        self._may_write: Callable[[], bool] = lambda: True
+        self._may_write: Callable[[], bool] | None = None
 
     def writing_while(self, permitted: Callable[[], bool]) -> "ApiClient":
         """The same client, within its context, whose writes are sent only while that is so; else ``NotLeading``.
@@ -102,12 +103,8 @@ class ApiClient:
         return fenced
 
     async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(
-            # Not limited: requests are bounded by the slots above, and watches need their connections for long.
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            read_bufsize=2**20,
-        )
+        # Not limited: requests are bounded by the slots above, and watches need their connections for long.
+        self._session = new_session(keep_alive_seconds=KEEP_ALIVE_SECONDS)
         return self
 
     async def __aexit__(
@@ -245,8 +242,7 @@ class ApiClient:
         resource = resource_of(call.path)
         if self._rate is not None:
             await self._rate.admitted()
-        if call.method != "GET" and not self._may_write():
-            raise NotLeading(f"{call}: not sent, because somebody else may lead by now")
+        may_send.set(None if call.method == "GET" else self._may_write)
         try:
             response = await self._session.request(
                 call.method,

@@ -26,6 +26,9 @@ REQUEST_SECONDS: Final = 5.0
 
 _RECONNECT_SECONDS: Final = 0.1
 _REOPEN_SECONDS_MAX: Final = 5.0
+_PING_SECONDS: Final = 2
+_PINGS_UNANSWERED_MAX: Final = 2
+"""A server behind a dead connection is left within some six seconds for another one; half a minute is usual."""
 _PENDING_BYTES: Final = 64 * 1024 * 1024
 """What may wait in the client while the socket is busy: more than the largest batch (1,000 facts)."""
 
@@ -200,7 +203,8 @@ class Connection:
             closed_cb=self._on_closed,
             max_reconnect_attempts=-1,
             reconnect_time_wait=_RECONNECT_SECONDS,  # type: ignore[arg-type]  # annotated int, used as float
-            ping_interval=10,
+            ping_interval=_PING_SECONDS,
+            max_outstanding_pings=_PINGS_UNANSWERED_MAX,
             pending_size=_PENDING_BYTES,
             user=settings.user,
             password=settings.password,
