@@ -11,6 +11,7 @@ import msgspec
 
 from lws_events import commands, events, names, subjects
 from lws_events.decisions import Issued
+from lws_events.fleet import Fleet
 from lws_events.machine import status
 from tests.scenario import Scenario
 
@@ -69,8 +70,11 @@ class Rollout(Scenario):
     def begin(self) -> None:
         """Create the set and bring all groups up."""
         self.change()
-        for index in sorted(self.pods):
-            self.make_ready(index)
+        for index, pod in sorted(self.pods.items()):
+            pod.ready = True
+            self._show_pod(index)
+            self._show_workers(index, available=True)
+        self.settle()
         self.forget()
 
     def change(self, *, annotations: dict[str, str] | None = None, **spec: Any) -> None:
@@ -112,6 +116,29 @@ class Rollout(Scenario):
     def ready_groups(self) -> int:
         """How many groups are ready."""
         return self.state.totals.ready
+
+    def start_anew(self) -> None:
+        """The controller ends, its journal is lost, and another one lists what there is: children before their set."""
+        before, self.fleet = self.state, Fleet()
+        self._record(subjects.epoch_subject("test"), events.EpochStarted(epoch=f"e{self.sequence}"))
+        for name, revision in before.revisions.items():
+            self.see(subjects.REVISION, name, revision)
+        for name, group in before.groups.items():
+            if group.leader is not None:
+                self.see(subjects.POD, name, group.leader.view)
+            if group.worker_set is not None:
+                self.see(subjects.STATEFULSET, name, group.worker_set)
+        assert before.leader_set is not None
+        assert before.set_ is not None
+        self.see(subjects.STATEFULSET, "sample", before.leader_set)
+        if before.service is not None:
+            self.see(subjects.SERVICE, "sample", before.service)
+        status = msgspec.Raw(msgspec.json.encode(before.status))
+        version = before.set_.resource_version
+        told = events.SetStatusObserved(uid=self.set_uid, resource_version=version, status=status)
+        self.see(subjects.SET_STATUS, "sample", told)
+        self.see(subjects.SET, "sample", before.set_)
+        self.settle()
 
     def forget(self) -> None:
         """Start a new row of a trace."""
