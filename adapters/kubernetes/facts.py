@@ -15,14 +15,15 @@ def to_message(cluster: str, change: Change, *, at_ms: int) -> Message:
 
     Its id is uid, resourceVersion and kind of fact: whoever observes the same state of an object, by watch, listing or
     answer to a write, makes the same message, and the stream keeps one. The topology is not the pod's own but its
-    node's, and whether a PodGroup counts is a setting, so both are part of the identity.
+    node's, so it is part of the identity. What is told anew of a version that is on record already, and may be what was
+    told of it a minute ago, has the time in its id.
     """
-    key, fact = change
+    key, fact = change.key, change.fact
     parts = [fact.uid, fact.resource_version, type(fact).__name__]
     if isinstance(fact, events.PodObserved) and fact.topology:
         parts.append(hashlib.sha256(msgspec.json.encode(fact.topology, order="sorted")).hexdigest()[:12])
-    if isinstance(fact, events.PodObserved) and fact.gang_group:
-        parts.append(fact.gang_group)
+    if change.again:
+        parts.append(str(at_ms))
     return Message(
         subjects.event_subject(cluster, key.set_name, key.kind, key.name),
         events.encode(events.Envelope(at_ms=at_ms, fact=cast(events.Observation, fact))),

@@ -21,6 +21,8 @@ class Change(NamedTuple):
 
     key: Key
     fact: events.View | events.Deleted | events.ObjectNotRecorded
+    again: bool = False
+    """Of a version that was recorded before: not the object has changed, but its node, or a setting."""
 
 
 class Entry(msgspec.Struct):
@@ -74,8 +76,9 @@ class Known:
             elif msgspec.structs.replace(view, resource_version=entry.view.resource_version) == entry.view:
                 entry.version = view.resource_version
                 return changes
+        again = entry is not None and (entry.uid, entry.version) == (view.uid, view.resource_version)
         self._put(key, Entry(view.uid, view.resource_version, view))
-        return [*changes, Change(key, view)]
+        return [*changes, Change(key, view, again=again)]
 
     def remove(self, key: Key, deleted: events.Deleted) -> list[Change]:
         """What a deletion that was seen adds. One of another incarnation than the known one is old news."""

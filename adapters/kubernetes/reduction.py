@@ -79,7 +79,7 @@ class Reduction:
 
     def refused(self, change: Change, *, problem: str) -> bool:
         """The journal does not take a change. Says whether there is something to be recorded about that."""
-        key, fact = change
+        key, fact = change.key, change.fact
         _log.error(
             "an observation cannot be stored", kind=key.kind, set=str(key.set_name), name=key.name, error=problem
         )

@@ -18,6 +18,7 @@ from adapters.simulation.kinds import NODES, PODS
 from adapters.simulation.objects import Object
 from adapters.simulation.store import Change, Key
 
+SCHEDULER_NAME = "default-scheduler"
 _AFFINITY = "node(s) didn't match pod affinity rules"
 _ANTI_AFFINITY = "node(s) didn't match pod anti-affinity rules"
 _EXISTING = "node(s) didn't satisfy existing pods anti-affinity rules"
@@ -97,6 +98,8 @@ class Scheduler:
         pod = self._api.find(PODS, key[1], namespace=key[0])
         if pod is None or objects.spec(pod).get("nodeName") or objects.terminating(pod):
             return
+        if objects.spec(pod).get("schedulerName", SCHEDULER_NAME) != SCHEDULER_NAME:
+            return  # another scheduler's, whose part a test plays with ``Api.bind``
         terms = affinity.of_pod(pod)
         fitting, refusals = self._filter(pod, terms)
         now = self._api.clock.timestamp()

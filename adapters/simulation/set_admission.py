@@ -10,13 +10,16 @@ from adapters.simulation.errors import BadRequestError, ForbiddenError
 from adapters.simulation.objects import Object
 from lws_events import names
 from lws_events.admission.decide import BAD_REQUEST, Denied, admit
+from lws_events.admission.validation import NOTHING_KNOWN, Surroundings
 
 _SET_WEBHOOK = "vleaderworkerset.kb.io"
 _POD_WEBHOOK = "mpod.kb.io"
 
 
-def set_admission(request: AdmissionRequest, /) -> Object:
+def set_admission(request: AdmissionRequest, /, *, surroundings: Surroundings = NOTHING_KNOWN) -> Object:
     """Default and validate sets, mutate their pods; everything else passes.
+
+    ``surroundings`` is what the hooks are told when they are configured, a gang scheduler for instance.
 
     Raises:
         ForbiddenError, BadRequestError: denied, with the message that a client would see.
@@ -30,6 +33,7 @@ def set_admission(request: AdmissionRequest, /) -> Object:
         request.object,
         request.old_object,
         namespace=request.namespace,
+        surroundings=surroundings,
     )
     if isinstance(answer, Denied):
         webhook = _POD_WEBHOOK if is_pod else _SET_WEBHOOK

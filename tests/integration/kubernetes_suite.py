@@ -22,6 +22,7 @@ from adapters.kubernetes.observer import Observer
 from adapters.kubernetes.pace import SystemClock
 from lws_events import commands, events, names, subjects
 from lws_events.decisions import Issued
+from lws_events.gang import GangScheduling
 from lws_events.subjects import SetName
 from tests.contract.cluster.port import Cluster, ClusterSuite
 from tests.controlplane.api import Connection, Json, core, eventually, grouped, leaderworkersets, statefulsets
@@ -112,12 +113,16 @@ def facts(journal: MemoryJournal) -> list[tuple[str, Any]]:
 
 
 @asynccontextmanager
-async def adapters(cluster: Cluster, journal: MemoryJournal) -> AsyncIterator[Adapters]:
+async def adapters(
+    cluster: Cluster, journal: MemoryJournal, *, gang: GangScheduling | None = None
+) -> AsyncIterator[Adapters]:
     """Run the adapters in the cluster's namespace until the block ends."""
     clock = SystemClock()
     client = ApiClient(credentials(cluster.api._connection))  # the connection is the fixture's secret, not ours to copy
     async with client, GroupCommit(journal.events) as writer:
-        observer = Observer(client, journal.events, writer, cluster="c", clock=clock, namespace=cluster.namespace)
+        observer = Observer(
+            client, journal.events, writer, cluster="c", clock=clock, namespace=cluster.namespace, gang=gang
+        )
         executor = Executor(client, writer, journal.events, cluster="c", observe=observer.observed, clock=clock)
         observing = asyncio.create_task(observer.run())
         try:

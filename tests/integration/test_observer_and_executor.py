@@ -11,9 +11,10 @@ from tests.contract.clusters_under_test import RealCluster, SimulatedCluster, si
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.kubelets import Kubelets
 from tests.integration.kubernetes_suite import KubernetesAdaptersSuite
+from tests.integration.pod_groups_suite import PodGroupsSuite
 
 
-class TestSimulatedCluster(KubernetesAdaptersSuite):
+class TestSimulatedCluster(KubernetesAdaptersSuite, PodGroupsSuite):
     """The cluster of the demo."""
 
     @pytest_asyncio.fixture
@@ -24,7 +25,7 @@ class TestSimulatedCluster(KubernetesAdaptersSuite):
 
 
 @pytest.mark.controlplane
-class TestRealCluster(KubernetesAdaptersSuite):
+class TestRealCluster(KubernetesAdaptersSuite, PodGroupsSuite):
     """etcd, API server, controller manager and scheduler as they are."""
 
     @pytest_asyncio.fixture
