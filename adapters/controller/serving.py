@@ -19,6 +19,7 @@ from adapters.kubernetes.pace import Clock
 from adapters.webhooks.changes import ChangeRelay
 from adapters.webhooks.cluster import KubernetesSecretStore, KubernetesWebhookConfigurations
 from adapters.webhooks.files import CertificateFiles
+from adapters.webhooks.live_claims import LiveClaims
 from adapters.webhooks.server import AdmissionServer, RequestMetrics, SurroundingsOf
 from adapters.webhooks.tls import LiveCertificate, TlsSettings
 from lws_events import events
@@ -89,6 +90,7 @@ async def serving_admission(
         host=settings.host,
         port=settings.port,
         surroundings_of=surroundings_of,
+        live_claims=LiveClaims(client) if client is not None else None,
         changes=changes,
         metrics=metrics,
     )

@@ -7,7 +7,7 @@ decisions are pure functions of ``lws_events.admission``; this module only carri
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, Protocol, Self
 
 import msgspec
@@ -19,12 +19,15 @@ from adapters.webhooks.changes import ChangeRelay
 from adapters.webhooks.tls import LiveCertificate
 from lws_events.admission import PATHS, Surroundings, respond
 from lws_events.admission.lookup import Object
-from lws_events.admission.review import namespaced_name, refusal
+from lws_events.admission.review import depends_on_live_claims, namespaced_name, refusal
 
 JSON: Final = "application/json"
 
 SurroundingsOf = Callable[[str, str], Surroundings]
 """What is known around a set, by namespace and name. Must be quick and must not wait."""
+
+LiveClaimsOf = Callable[[str, str], Awaitable[tuple[Object, ...] | None]]
+"""Claim templates of a set's live leader StatefulSet (see ``live_claims``). May wait, but not for long."""
 
 _log = structlog.get_logger(__name__)
 
@@ -63,6 +66,7 @@ class AdmissionServer:
         host: str = "",
         port: int = 9443,
         surroundings_of: SurroundingsOf | None = None,
+        live_claims: LiveClaimsOf | None = None,
         changes: ChangeRelay | None = None,
         metrics: RequestMetrics | None = None,
         limits: ServerLimits | None = None,
@@ -72,6 +76,7 @@ class AdmissionServer:
         self._host = host
         self._wanted_port = port
         self._surroundings_of = surroundings_of or _nothing_known
+        self._live_claims = live_claims
         self._changes = changes
         self._metrics = metrics
         self._limits = limits or ServerLimits()
@@ -181,7 +186,7 @@ class AdmissionServer:
         if request.content_type != JSON:
             return refusal(400, f"contentType={request.content_type}, expected {JSON}")
         try:
-            return self._answer(request.path, msgspec.json.decode(body))
+            return await self._answer(request.path, msgspec.json.decode(body))
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             return refusal(400, f"the request body is not JSON: {error}")
         except RecursionError:
@@ -198,8 +203,12 @@ class AdmissionServer:
                 return None
         return bytes(body)
 
-    def _answer(self, path: str, review: object) -> Object:
-        answer = respond(path, review, surroundings=self._surroundings_of(*namespaced_name(review)))
+    async def _answer(self, path: str, review: object) -> Object:
+        surroundings = self._surroundings_of(*namespaced_name(review))
+        if self._live_claims is not None and depends_on_live_claims(path, review):
+            claims = await self._live_claims(*namespaced_name(review))
+            surroundings = msgspec.structs.replace(surroundings, leader_claim_templates=claims)
+        answer = respond(path, review, surroundings=surroundings)
         if answer.change is not None and self._changes is not None:
             self._changes.offer(answer.change)
         return answer.review

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from lws_events.admission.claims import claim_templates
 from lws_events.admission.decide import (
     BAD_REQUEST,
     FORBIDDEN,
@@ -70,6 +71,15 @@ def namespaced_name(review: Any) -> tuple[str, str]:
         text(request, "namespace") or text(metadata, "namespace"),
         text(request, "name") or text(metadata, "name"),
     )
+
+
+def depends_on_live_claims(path: str, review: Any) -> bool:
+    """Whether the answer may depend on ``Surroundings.leader_claim_templates``: a rare update changes claims (D10)."""
+    request = section(review if isinstance(review, dict) else {}, "request")
+    if path != VALIDATE_SET or text(request, "operation") != "UPDATE":
+        return False
+    new, old = section(request, "object"), section(request, "oldObject")
+    return claim_templates(new) != claim_templates(old)
 
 
 def respond(path: str, review: Any, *, surroundings: Surroundings = NOTHING_KNOWN) -> Reviewed:
