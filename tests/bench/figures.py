@@ -107,6 +107,8 @@ class CostPerEvent(msgspec.Struct, frozen=True, kw_only=True):
     """While the set comes up."""
     recreated_us: float
     """While a few groups of the complete set are recreated."""
+    rolled_us: float
+    """While a rolling update replaces a few groups, the change of the template itself left out: it looks at all."""
 
 
 class JournalFigures(msgspec.Struct, frozen=True, kw_only=True):

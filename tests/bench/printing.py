@@ -91,6 +91,7 @@ def _cost_per_event(costs: Sequence[CostPerEvent]) -> Table:
         table.add_column(f"{cost.groups:,}", justify="right")
     table.add_row("while it comes up", *(f"{cost.created_us:.1f}" for cost in costs))
     table.add_row("while a few groups are recreated", *(f"{cost.recreated_us:.1f}" for cost in costs))
+    table.add_row("while a few groups are rolled", *(f"{cost.rolled_us:.1f}" for cost in costs))
     return table
 
 
