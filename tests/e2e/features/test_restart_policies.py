@@ -249,7 +249,7 @@ def _others_than(before: dict[str, str], pods: dict[str, Json]) -> set[str]:
     return {name for name, pod in pods.items() if pod["metadata"]["uid"] != before.get(name)}
 
 
-async def test_a_lost_node_recreates_its_groups_once_it_is_back(sets: Sets, kubelets: Kubelets) -> None:
+async def test_issue_508_a_lost_node_recreates_its_groups_once_it_is_back(sets: Sets, kubelets: Kubelets) -> None:
     """Pods of a dead node are evicted after a while; old and new pods of a group never overlap, so it waits (H13)."""
     lost, kept = "rack-3-node-1", "rack-0-node-0"
     template = {

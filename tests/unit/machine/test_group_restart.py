@@ -217,34 +217,6 @@ def test_the_slow_end_of_two_pods_leads_to_one_deletion() -> None:
     assert _deleted(scenario) == [("sample-0", "sample-0-uid")]
 
 
-def test_report_291_old_workers_dying_in_an_update_leave_the_new_leader_alone() -> None:
-    scenario = _running()
-    old = {names.REVISION_KEY: "old", names.WORKER_INDEX: "1", names.SET_NAME: "sample"}
-    scenario.pod("sample-0-1", labels=old)
-    scenario.pod("sample-0-1", labels=old, deleting_since=GOING)
-    assert _deleted(scenario) == []
-
-
-@pytest.mark.parametrize("known", ["before", "after", "never"])
-def test_report_804_workers_of_a_deleted_leader_leave_the_new_one_alone(known: str) -> None:
-    """The old StatefulSet is seen before, after or never: its pods are not the new leader's in any case."""
-    scenario = Scenario()
-    scenario.apply_set()
-    scenario.carry_out()
-    owner = events.Owner("StatefulSet", "sample-0", "old-sts")
-    if known == "before":
-        scenario.worker_set("sample-0", uid="old-sts", leader_uid="old-leader")
-    scenario.pod("sample-0-1", uid="w", owner=owner)
-    scenario.pod("sample-0", uid="new-leader")
-    scenario.pod("sample-0-1", uid="w", owner=owner, deleting_since=GOING)
-    scenario.pod_deleted("sample-0-1", uid="w")
-    if known == "after":
-        scenario.worker_set("sample-0", uid="old-sts", leader_uid="old-leader")
-    assert _deleted(scenario) == []
-    assert _left_alone(scenario) == []  # it is no failure at all
-    assert len(scenario.group(0).unjudged) == (known == "never")
-
-
 def test_a_failure_of_a_leader_is_not_held_against_the_next_one() -> None:
     # Noted while the set itself was still unknown, so that nothing could be decided.
     origin = Scenario()
