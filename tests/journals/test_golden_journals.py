@@ -23,6 +23,9 @@ JOURNALS: Final = sorted(FOLDER.glob("*.jsonl.gz"))
 CHANGED_ON_PURPOSE: Final[dict[str, str]] = {
     "changed_template_is_rolled_out_and_old_revisions_go": "rolling updates go group by group, within the budget",
     "fifth_group_waits_for_a_rack_of_its_own": "a change of the number of groups is on record, with its reason",
+    "force_deleted_worker_recreates_its_group": "a timer watches over groups that end, and tells of those that do not",
+    "two_failures_in_one_group_are_one_recreation": "as above",
+    "worker_deleted_while_the_controller_was_down": "as above",
     "set_is_scaled_and_deleted": "a change of the number of groups is on record, with its reason",
 }
 """Journals of earlier machines in which this one decides otherwise: name → what became better."""
