@@ -1,7 +1,8 @@
-"""Storage, API server and one controller for all cases of the controllers' suite; a namespace for each case.
+"""Two frames (catalogue 6.2), with a namespace for each case; every fixture runs in the session's loop.
 
-No StatefulSet controller, garbage collector, scheduler or kubelet runs, and no hook is registered. Every fixture runs
-in the session's loop. After each module the journal is verified in another process.
+Controllers: storage, API server and one controller for all cases; no StatefulSet controller, garbage collector,
+scheduler or kubelet runs, and no hook is registered. After each module the journal is verified in another process.
+Webhooks: our hooks, and no controller of ours.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
@@ -12,6 +13,7 @@ import pytest_asyncio
 
 from tests.controlplane.api import NAMESPACES, Api, eventually, leaderworkersets, statefulsets
 from tests.controlplane.cluster import BARE, ControlPlane
+from tests.controlplane.fixtures import create_namespace, remove_namespace
 from tests.controlplane.installation import crd, install_crd
 from tests.controlplane.volcano import install_pod_groups
 from tests.e2e.catalogue.cases import Case
@@ -41,18 +43,20 @@ async def bare_api(bare_plane: ControlPlane) -> AsyncIterator[Api]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def hooked_plane(bare_api: Api, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hooked]:
-    """The control plane asks our hooks about every set and pod, as long as a module's tests run."""
-    hooked = Hooked(bare_api)
-    async with registered(hooked, directory=tmp_path_factory.mktemp("hooks")):
-        yield hooked
+async def hooked_plane(control_plane: ControlPlane, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Hooked]:
+    """A control plane without our controller asks our hooks about every set and pod while a module's tests run."""
+    async with control_plane.api() as api:
+        hooked = Hooked(api)
+        async with registered(hooked, directory=tmp_path_factory.mktemp("hooks")):
+            yield hooked
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def hooked(hooked_plane: Hooked) -> Hooked:
-    """The hooked control plane, with a fresh namespace."""
-    hooked_plane.namespace = await _new_namespace(hooked_plane.api, prefix="test-ns-")
-    return hooked_plane
+async def hooked(hooked_plane: Hooked) -> AsyncIterator[Hooked]:
+    """The hooked control plane, with a fresh namespace that is emptied after the test."""
+    hooked_plane.namespace = await create_namespace(hooked_plane.api, prefix="test-ns")
+    yield hooked_plane
+    await remove_namespace(hooked_plane.api, hooked_plane.namespace)
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
@@ -86,7 +90,8 @@ def play(bare_api: Api, verified_controller: Controller) -> Play:
     """How a case begins: namespace, set, leader StatefulSet, leader pods (catalogue 1.1, frame of every case)."""
 
     async def begin(**differences: Any) -> Case:
-        name = await _new_namespace(bare_api, prefix="lws-ns-")
+        namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "lws-ns-"}}
+        name = (await bare_api.create(NAMESPACES, namespace))["metadata"]["name"]
         lws = await bare_api.create(leaderworkersets(name), definition(**differences))
         case = Case(bare_api, namespace=name, name=lws["metadata"]["name"], controller=verified_controller)
         path = statefulsets(name, case.name)
@@ -95,13 +100,6 @@ def play(bare_api: Api, verified_controller: Controller) -> Play:
         return case
 
     return begin
-
-
-async def _new_namespace(api: Api, *, prefix: str) -> str:
-    """Create a namespace of a new name; nobody makes a ServiceAccount in it, and no pod needs one."""
-    manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": prefix}}
-    name: str = (await api.create(NAMESPACES, manifest))["metadata"]["name"]
-    return name
 
 
 @pytest.hookimpl(hookwrapper=True)

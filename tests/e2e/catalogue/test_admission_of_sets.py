@@ -1,11 +1,10 @@
 """LeaderWorkerSets through schema and hooks of a real API server: defaults (W1–W11) and refusals (W12–W56)."""
 
 import copy
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 import pytest
-import pytest_asyncio
 
 from tests.controlplane.api import Json, leaderworkersets
 from tests.e2e.catalogue.definition import LEADER_SPEC, WORKER_SPEC, definition
@@ -222,13 +221,6 @@ ROWS: Final = (
 )
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def emptied(hooked: Hooked) -> AsyncIterator[Hooked]:
-    """The hooked API server; the test's sets do not outlive it."""
-    yield hooked
-    await hooked.api.call("DELETE", leaderworkersets(hooked.namespace))
-
-
 def deviating(*edits: Edit) -> Json:
     """``DEF`` with these changes."""
     manifest = definition()
@@ -238,38 +230,38 @@ def deviating(*edits: Edit) -> Json:
 
 
 @pytest.mark.parametrize(("deviation", "expected"), covering(DEFAULTED))
-async def test_what_is_left_out_is_filled_in(deviation: Edit, expected: Edit, emptied: Hooked) -> None:
-    code, answer = await emptied.submit(deviating(deviation))
+async def test_what_is_left_out_is_filled_in(deviation: Edit, expected: Edit, hooked: Hooked) -> None:
+    code, answer = await hooked.submit(deviating(deviation))
     assert code == 201, answer
-    stored = await emptied.api.get(leaderworkersets(emptied.namespace, "test-sample"))
+    stored = await hooked.api.get(leaderworkersets(hooked.namespace, "test-sample"))
     assert stored["spec"] == deviating(expected)["spec"]
     template = stored["spec"]["leaderWorkerTemplate"]
     assert (template["leaderTemplate"]["spec"], template["workerTemplate"]["spec"]) == (LEADER_SPEC, WORKER_SPEC)
 
 
 @pytest.mark.catalogue("W7")
-async def test_an_empty_startup_policy_is_no_absent_one(emptied: Hooked) -> None:
-    code, answer = await emptied.submit(deviating(put("startupPolicy", "")))
+async def test_an_empty_startup_policy_is_no_absent_one(hooked: Hooked) -> None:
+    code, answer = await hooked.submit(deviating(put("startupPolicy", "")))
     _assert_refused(code, answer, NO_SUCH_STARTUP)
 
 
 @pytest.mark.catalogue("W12")
-async def test_a_name_that_no_service_could_have(emptied: Hooked) -> None:
+async def test_a_name_that_no_service_could_have(hooked: Hooked) -> None:
     manifest = definition(name="2cube")
-    _assert_refused(*await emptied.submit(manifest), hook("metadata.name", "DNS-1035"))
+    _assert_refused(*await hooked.submit(manifest), hook("metadata.name", "DNS-1035"))
 
 
 @pytest.mark.parametrize(("create", "update", "refused"), covering(ROWS))
 async def test_what_is_accepted_and_what_is_refused(
-    create: Edit, update: Edit | None, refused: Refusal | None, emptied: Hooked
+    create: Edit, update: Edit | None, refused: Refusal | None, hooked: Hooked
 ) -> None:
-    code, answer = await emptied.submit(deviating(create))
+    code, answer = await hooked.submit(deviating(create))
     if update is not None:
         assert code == 201, answer
-        read = await emptied.api.get(leaderworkersets(emptied.namespace, "test-sample"))
+        read = await hooked.api.get(leaderworkersets(hooked.namespace, "test-sample"))
         changed = copy.deepcopy(read)
         update(changed["spec"])
-        code, answer = await emptied.replace(changed)
+        code, answer = await hooked.replace(changed)
     if refused is None:
         assert code == (200 if update else 201), answer
         # Whatever an edit took away, a subdomain policy is there.
