@@ -19,7 +19,7 @@ from adapters.controller.recorded import RecordedDecisions, decision_at
 from adapters.journal.epoch import epochs
 from adapters.journal.errors import JournalDamaged, JournalUnavailable
 from adapters.journal.port import Journal, Message, Record
-from lws_events import decisions, events
+from lws_events import decisions, events, subjects
 from lws_events.commands import SetTimer
 from lws_events.decisions import Decision, Issued
 from lws_events.fleet import Fleet
@@ -49,8 +49,11 @@ class EngineMetrics(Protocol):
     def event_folded(self, envelope: events.Envelope) -> None:
         """An event was taken in."""
 
-    def decided(self, set_name: SetName, decision: Decision) -> None:
-        """A decision was recorded."""
+    def decided(self, set_name: SetName, decision: Decision, *, at_ms: int) -> None:
+        """A decision was recorded, about an event of that time."""
+
+    def recalled(self, set_name: SetName, decision: Decision, *, at_ms: int) -> None:
+        """A decision that was recorded before was read, about an event of that time."""
 
 
 class Engine:
@@ -66,7 +69,7 @@ class Engine:
         self._executor = executor
         self._metrics = metrics
         self._fence = FencedDecisions(journal.decisions)
-        self._unwritten: list[tuple[SetName, Decision]] = []
+        self._unwritten: list[tuple[SetName, Decision, int]] = []
         self._recalled_through = 0
         """Sequence of the last recorded decision that was taken in."""
         self._last: Record | None = None
@@ -201,6 +204,9 @@ class Engine:
         else:
             self.fleet.recall(record.sequence, record.subject, envelope, decision)
             self._recalled_through = recorded.through
+            address = subjects.parse(record.subject)
+            if decision is not None and address is not None:
+                self._metrics.recalled(address.set_name, decision, at_ms=envelope.at_ms)
 
     async def _live(self, batch: Sequence[Record]) -> None:
         for start in range(0, len(batch), _FOLD_AT_ONCE):
@@ -215,7 +221,7 @@ class Engine:
         self._metrics.event_folded(envelope)
         stepped = self.fleet.step(sequence, subject, envelope)
         if stepped is not None:
-            self._unwritten.append(stepped)
+            self._unwritten.append((*stepped, envelope.at_ms))
 
     async def _write(self) -> list[tuple[SetName, Decision]]:
         """Record the decisions made since the last call, and return them. Waits as long as the journal is away."""
@@ -225,12 +231,12 @@ class Engine:
         cluster = self._journal.cluster
         messages = [
             Message(decision_subject(cluster, set_name), decisions.encode(decision), decision.message_id)
-            for set_name, decision in written
+            for set_name, decision, _ in written
         ]
         await self._fence.append(messages)
-        for set_name, decision in written:
-            self._metrics.decided(set_name, decision)
-        return written
+        for set_name, decision, at_ms in written:
+            self._metrics.decided(set_name, decision, at_ms=at_ms)
+        return [(set_name, decision) for set_name, decision, _ in written]
 
     def _resubmit(self) -> int:
         """Hand out again everything that has no outcome, timers included; returns how many commands that are."""

@@ -211,6 +211,7 @@ class _Process:
 
         def new_leader(may_write: Callable[[], bool] = lambda: True) -> Leader:
             leader = Leader(journal, client, metrics=self._metrics, may_write=may_write, gang=gang)
+            self._metrics.watch_sets(lambda: leader.engine.fleet.aggregates)
             self._leading = leader
             return leader
 

@@ -2,12 +2,12 @@
 
 ``Metrics`` owns a registry of its own: two controllers in one process (tests, the demo) do not share numbers. Nothing
 here is read back by the program. It is what the engine and the webhook server ask for in their ports
-(``EngineMetrics``, ``RequestMetrics``), and the API client through ``ApiMeter``. Labels have few distinct values: never
-a name of a set.
+(``EngineMetrics``, ``RequestMetrics``), and the API client through ``ApiMeter``. Labels have few distinct values; only
+``sets`` names sets, up to a limit.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -15,9 +15,12 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from adapters.observability.lifecycles import Lifecycles
+from adapters.observability.sets import SetCollector
 from lws_events.commands import SetTimer
-from lws_events.decisions import Decision, GroupRecreationStarted
+from lws_events.decisions import Decision
 from lws_events.events import SUPERSEDED, CommandFailed, CommandSucceeded, Envelope
+from lws_events.machine.state import Aggregate
 from lws_events.subjects import SetName
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
@@ -25,18 +28,24 @@ CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _CONTROLLER: Final = "leaderworkerset"
 _RESULTS: Final = ("success", "error", "requeue", "requeue_after")
 _WEBHOOK_CODES: Final = ("200", "500")
-_RECREATION_FAILURES_MAX: Final = 32
-"""Bound of the label ``failure``: reasons of the cluster are words of its own."""
 
 _FAST_SECONDS: Final = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
+_LAG_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 class Metrics:
     """All metrics of one controller or webhook server."""
 
-    def __init__(self, *, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, *, monotonic: Callable[[], float] = time.monotonic, now_ms: Callable[[], int] = _now_ms) -> None:
         self._monotonic = monotonic
+        self._now_ms = now_ms
         self._in_flight: dict[str, tuple[str, float]] = {}
+        self._leads = True
+        self._sets: Callable[[], Mapping[SetName, Aggregate]] | None = None
         registry = self.registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -48,12 +57,16 @@ class Metrics:
         self._commands = Counter(
             "lws_events_commands", "Outcomes of commands.", ["command", "outcome"], registry=registry
         )
-        self._recreations = Counter(
-            "lws_events_group_recreations",
-            "Groups recreated as a whole, by the failure.",
-            ["failure"],
+        self._issued = Counter(
+            "lws_events_commands_issued", "Commands decided, timers included.", ["command"], registry=registry
+        )
+        self._lag = Histogram(
+            "lws_events_event_lag_seconds",
+            "From the recording of an event until it was decided about.",
+            buckets=_LAG_SECONDS,
             registry=registry,
         )
+        self._lifecycles = Lifecycles(registry)
         self._append = Histogram(
             "lws_events_journal_append_seconds",
             "From an append to its acknowledgement, which means: on disk.",
@@ -95,27 +108,39 @@ class Metrics:
         for result in _RESULTS:
             self._reconciles.labels(_CONTROLLER, result)
         self._reconcile_errors.labels(_CONTROLLER)
-        self._failures: set[str] = set()
 
     def event_folded(self, envelope: Envelope) -> None:
         """The engine took an event in. An outcome ends the command that it is about."""
         fact = envelope.fact
         self._events.labels(type(fact).__name__).inc()
+        self._lag.observe(max(0, self._now_ms() - envelope.at_ms) / 1000)
         if isinstance(fact, CommandSucceeded):
             self._ended(fact.command_id, "succeeded")
         elif isinstance(fact, CommandFailed):
             self._ended(fact.command_id, "superseded" if fact.reason == SUPERSEDED else "failed")
 
-    def decided(self, set_name: SetName, decision: Decision) -> None:  # noqa: ARG002 (never a label)
-        """The engine recorded a decision: counts it and the recreations that it begins; its commands begin."""
+    def decided(self, set_name: SetName, decision: Decision, *, at_ms: int) -> None:
+        """The engine recorded a decision about an event of that time; its commands begin."""
         self._decisions.inc()
         now = self._monotonic()
         for issued in decision.commands:
+            kind = type(issued.command).__name__
+            self._issued.labels(kind).inc()
             if not isinstance(issued.command, SetTimer):
-                self._in_flight[issued.id] = (type(issued.command).__name__, now)
-        for fact in decision.facts:
-            if isinstance(fact, GroupRecreationStarted):
-                self._recreations.labels(self._failure(fact.failure)).inc()
+                self._in_flight[issued.id] = (kind, now)
+        self._lifecycles.decided(set_name, decision, at_ms=at_ms)
+
+    def recalled(self, set_name: SetName, decision: Decision, *, at_ms: int) -> None:
+        """The engine read a decision of the past: counted already, but what it began may end now."""
+        self._lifecycles.recalled(set_name, decision, at_ms=at_ms)
+
+    def watch_sets(self, sets: Callable[[], Mapping[SetName, Aggregate]]) -> None:
+        """From now on these are the sets that are told of by name, while this process leads."""
+        if self._sets is None:
+            self.registry.register(
+                SetCollector(lambda: self._sets() if self._sets and self._leads else None, self._lifecycles)
+            )
+        self._sets = sets
 
     def appended(self, stream: str, *, seconds: float) -> None:
         """An append to ``events`` or ``decisions`` was acknowledged."""
@@ -127,6 +152,7 @@ class Metrics:
 
     def leads(self, name: str, *, leads: bool) -> None:
         """Whether this process holds the Lease ``name``."""
+        self._leads = leads
         self._leader.labels(name).set(1 if leads else 0)
 
     def gang_scheduling(self, problem: Callable[[], str]) -> None:
@@ -162,12 +188,6 @@ class Metrics:
             self._reconcile_errors.labels(_CONTROLLER).inc()
         if began is not None:
             self._reconcile_seconds.labels(_CONTROLLER).observe(self._monotonic() - began)
-
-    def _failure(self, failure: str) -> str:
-        if failure in self._failures or len(self._failures) < _RECREATION_FAILURES_MAX:
-            self._failures.add(failure)
-            return failure
-        return "other"
 
 
 class ApiMeter:

@@ -141,8 +141,11 @@ class _Counting:
         if self._left == 0:
             self.through.set()
 
-    def decided(self, set_name: SetName, decision: Decision) -> None:
+    def decided(self, set_name: SetName, decision: Decision, *, at_ms: int) -> None:
         """Counted with its event."""
+
+    def recalled(self, set_name: SetName, decision: Decision, *, at_ms: int) -> None:
+        """There is nothing to recall."""
 
 
 def _decode(recording: Recording) -> None:

@@ -35,7 +35,10 @@ class NoMetrics:
     def event_folded(self, envelope: events.Envelope) -> None:
         pass
 
-    def decided(self, set_name: SetName, decision: Decision) -> None:
+    def decided(self, set_name: SetName, decision: Decision, *, at_ms: int) -> None:
+        pass
+
+    def recalled(self, set_name: SetName, decision: Decision, *, at_ms: int) -> None:
         pass
 
 

@@ -25,7 +25,7 @@ def _tell(metrics: Metrics, steps: list[Step]) -> None:
     for step in steps:
         metrics.event_folded(step.event.envelope)
         if step.decision is not None:
-            metrics.decided(SetName("default", "sample"), step.decision)
+            metrics.decided(SetName("default", "sample"), step.decision, at_ms=step.event.envelope.at_ms)
 
 
 def test_a_whole_journal() -> None:
@@ -49,7 +49,7 @@ def test_how_long_commands_take_and_that_they_fail() -> None:
     clock = Clock()
     metrics = Metrics(monotonic=clock)
     decision = next(recorded.decision for recorded in journal.decisions if recorded.decision.commands)
-    metrics.decided(SetName("default", "sample"), decision)
+    metrics.decided(SetName("default", "sample"), decision, at_ms=0)
     clock.now = 0.25
     for issued in decision.commands:
         fact = CommandFailed(command_id=issued.id, target="x", code=409, reason="Conflict")
@@ -116,3 +116,22 @@ async def test_appends_are_timed_and_the_journal_is_the_same() -> None:
     await journal.events.cancel(subject)
     assert memory.events.next_timer_ns() is None
     assert value("lws_events_journal_append_seconds_count", {"stream": "decisions"}) is None
+
+
+def test_how_late_events_are_decided_about() -> None:
+    metrics = Metrics(now_ms=lambda: 5_250)
+    metrics.event_folded(Envelope(at_ms=5_000, fact=CommandSucceeded(command_id="x", target="x")))
+    metrics.event_folded(Envelope(at_ms=9_000, fact=CommandSucceeded(command_id="y", target="x")))  # clocks differ
+    value = metrics.registry.get_sample_value
+    assert value("lws_events_event_lag_seconds_sum") == 0.25
+    assert value("lws_events_event_lag_seconds_bucket", {"le": "0.005"}) == 1
+
+
+def test_commands_are_counted_when_they_are_decided() -> None:
+    metrics = Metrics()
+    journal = recreated_group()
+    _tell(metrics, journal.steps)
+    issued = [command for recorded in journal.decisions for command in recorded.decision.commands]
+    deletions = sum(type(command.command).__name__ == "DeleteLeaderPod" for command in issued)
+    labels = {"command": "DeleteLeaderPod"}
+    assert metrics.registry.get_sample_value("lws_events_commands_issued_total", labels) == deletions == 1
