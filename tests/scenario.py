@@ -166,6 +166,7 @@ class Scenario:
             "replicas": manifest["spec"]["replicas"],
             "partition": manifest["spec"]["updateStrategy"]["rollingUpdate"]["partition"],
             "status_replicas": manifest["spec"]["replicas"],
+            "claims": msgspec.Raw(msgspec.json.encode(manifest["spec"].get("volumeClaimTemplates", []))),
         }
         return self.see(subjects.STATEFULSET, "sample", events.StatefulSetObserved(**(defaults | view)))
 
