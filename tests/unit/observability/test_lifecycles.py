@@ -34,8 +34,8 @@ def _recreation(failure: str = "deleted") -> GroupRecreationStarted:
     )
 
 
-def _value(metrics: Metrics, name: str, **labels: str) -> float | None:
-    value: float | None = metrics.registry.get_sample_value(f"lws_events_{name}", labels)
+def _value(metrics: Metrics, metric: str, **labels: str) -> float | None:
+    value: float | None = metrics.registry.get_sample_value(f"lws_events_{metric}", labels)
     return value
 
 
