@@ -43,7 +43,8 @@ def fold_outcome(state: Aggregate, fact: events.Outcome, *, at_ms: int) -> Chang
     elif isinstance(issued.command, commands.CreateControllerRevision) and fact.reason == "AlreadyExists":
         set_objects.note_taken_name(state, issued.command.name)
     if isinstance(issued.command, commands.ApplyWorkerMetadata):
-        worker_metadata.note_end(state, issued.command, done=not isinstance(fact, events.CommandFailed))
+        refused = isinstance(fact, events.CommandFailed) and not is_gone(issued.command, fact)
+        worker_metadata.note_end(state, issued.command, done=not refused)
     if isinstance(issued.command, commands.CreateControllerRevision) and _template_changed(fact):
         view = state.own_leader_set
         state.unrecorded_key = view.labels.get(REVISION_KEY, "") if view is not None else ""
