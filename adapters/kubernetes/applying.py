@@ -57,7 +57,7 @@ async def apply_worker_metadata(client: ApiClient, namespace: str, command: comm
     if not any(gone.values()):
         return written
     patch = msgspec.json.encode({"metadata": {"uid": command.uid, **gone}})
-    body = await _guarded(
+    body = await guarded(
         client.merge(resources.STATEFUL_SETS, namespace, command.name, patch, field_manager=FIELD_MANAGER)
     )
     return Written(subjects.STATEFULSET, body)
@@ -68,11 +68,11 @@ async def _apply(client: ApiClient, namespace: str, name: str, applied: dict[str
     if uid:
         applied["metadata"]["uid"] = uid
     manifest = msgspec.json.encode(applied)
-    body = await _guarded(client.apply(resources.STATEFUL_SETS, namespace, name, manifest, field_manager=FIELD_MANAGER))
+    body = await guarded(client.apply(resources.STATEFUL_SETS, namespace, name, manifest, field_manager=FIELD_MANAGER))
     return Written(subjects.STATEFULSET, body)
 
 
-async def _guarded(request: Awaitable[bytes]) -> bytes:
+async def guarded(request: Awaitable[bytes]) -> bytes:
     """A request that names a uid: where it is another object's, the refusal is a conflict."""
     try:
         return await request

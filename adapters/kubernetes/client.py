@@ -182,7 +182,7 @@ class ApiClient:
         )
 
     async def merge(self, resource: Resource, namespace: str, name: str, body: bytes, *, field_manager: str) -> bytes:
-        """Merge patch of an object. A ``metadata.uid`` in it is a precondition."""
+        """Merge patch of an object. A ``metadata.uid`` in it is a precondition, refused as Invalid or Conflict."""
         return await self.request(
             "PATCH",
             resource.path(namespace, name),

@@ -13,7 +13,7 @@ import msgspec
 from adapters.kubernetes import resources, wire
 from adapters.kubernetes.announcements import event_object
 from adapters.kubernetes.answers import Existing, Written, existing_object
-from adapters.kubernetes.applying import apply_leader, apply_worker_metadata, require_template
+from adapters.kubernetes.applying import apply_leader, apply_worker_metadata, guarded, require_template
 from adapters.kubernetes.client import JSON_PATCH, ApiClient
 from adapters.kubernetes.errors import ApiError
 from adapters.kubernetes.kinds import BY_KIND
@@ -111,14 +111,9 @@ class Writes:
 
     async def _mark_leader(self, namespace: str, command: commands.MarkLeaderPod) -> Written:
         metadata = {"uid": command.uid, "annotations": command.annotations, "labels": command.labels}
-        body = await self._client.merge(
-            resources.PODS,
-            namespace,
-            command.name,
-            msgspec.json.encode({"metadata": metadata}),
-            field_manager=FIELD_MANAGER,
-        )
-        return Written(subjects.POD, body)
+        patch = msgspec.json.encode({"metadata": metadata})
+        merging = self._client.merge(resources.PODS, namespace, command.name, patch, field_manager=FIELD_MANAGER)
+        return Written(subjects.POD, await guarded(merging))
 
     async def _create_revision(self, namespace: str, command: commands.CreateControllerRevision) -> Written:
         if command.leader_set:

@@ -258,6 +258,23 @@ class KubernetesAdaptersSuite(ClusterSuite):
             absent = await running.outcome(commands.DeleteLeaderPod(name="nobody", uid=uid))
             assert absent.reason == "NotFound"
 
+    async def test_a_leader_is_marked_by_uid(self, cluster: Cluster) -> None:
+        await self.create_set(cluster, "set", replicas=1, labels=LABELS)
+        uid = (await self.ready_pods(cluster, "set-0"))["set-0"]["metadata"]["uid"]
+        mark = {names.KEPT_FOR_DEBUGGING: "true"}
+        async with adapters(cluster, MemoryJournal("c")) as running:
+            for wrong, reason in ((("set-0", "another"), "Conflict"), (("nobody", uid), "NotFound")):
+                command = commands.MarkLeaderPod(name=wrong[0], uid=wrong[1], annotations=mark, labels=mark)
+                assert (await running.outcome(command)).reason == reason
+            for _ in range(2):
+                command = commands.MarkLeaderPod(name="set-0", uid=uid, annotations=mark, labels=mark)
+                assert isinstance(await running.outcome(command), events.CommandSucceeded)
+            seen = await running.recorded("set-0", events.PodObserved, uid=uid, annotations=mark)
+            assert names.KEPT_FOR_DEBUGGING in seen.labels
+        pod = (await self.pods(cluster))["set-0"]
+        assert pod["metadata"]["uid"] == uid
+        assert pod["metadata"]["labels"].items() >= LABELS.items()
+
     async def test_pods_are_followed_from_creation_to_a_force_delete(self, cluster: Cluster) -> None:
         async with adapters(cluster, MemoryJournal("c")) as running:
             manifest = statefulset("set", replicas=1, labels=LABELS)

@@ -441,6 +441,19 @@ async def test_one_target_in_order_different_targets_side_by_side() -> None:
         assert uids == ["u0", "u1"]
 
 
+async def test_a_mark_writes_annotations_and_labels_of_the_leader_with_this_uid_and_nothing_else() -> None:
+    mark = {"lws-events.io/kept-for-debugging": "true"}
+    command = commands.MarkLeaderPod(name="set-0", uid="leader-uid", annotations=mark, labels=mark)
+    async with world() as w:
+        w.api.script("PATCH", LEADER, answer(obj("set-0", uid="leader-uid")), refuse(409, "Conflict"))
+        assert isinstance(await w.outcome(command), events.CommandSucceeded)
+        assert (await w.outcome(command, command_id="e-2-0")).reason == "Conflict"
+        sent = w.api.requests("PATCH")[0]
+        assert sent.json == {"metadata": {"uid": "leader-uid", "annotations": mark, "labels": mark}}
+        assert sent.query == {"fieldManager": "lws"}
+        assert w.facts() == ["PodObserved", "CommandSucceeded", "CommandFailed"]
+
+
 async def test_a_command_that_is_submitted_again_is_carried_out_once_at_a_time() -> None:
     async with world() as w:
         w.api.script("DELETE", LEADER, answer(obj("set-0")), refuse(404, "NotFound"))

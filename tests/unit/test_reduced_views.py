@@ -167,6 +167,17 @@ def test_a_running_pod_with_a_restart() -> None:
     )
 
 
+def test_keys_of_our_own_and_the_grace_period_of_a_pod() -> None:
+    mark = {names.KEPT_FOR_DEBUGGING: "true"}
+    view = reduce.reduce_pod(
+        pod(labels=mark | {"app": "x"}, annotations=mark, spec={"terminationGracePeriodSeconds": 0}), NodeLabels()
+    )
+    assert (view.labels, view.annotations, view.grace_seconds) == (mark, mark, 0)
+    assert reduce.reduce_pod(pod(), NodeLabels()).grace_seconds == 30
+    copied = decode(wire.StatefulSet, {"metadata": metadata("set", annotations={names.RESTART_BACKOFF: "10s"})})
+    assert reduce.reduce_statefulset(copied).annotations == {}
+
+
 def test_the_newest_end_of_any_container_is_the_last_exit() -> None:
     def ended(code: int, at: str) -> dict[str, Any]:
         return {"terminated": {"exitCode": code, "finishedAt": f"2026-01-01T00:00:{at}Z"}}
