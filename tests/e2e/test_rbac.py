@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 import yaml
 
+from lws_events import names
 from tests.controlplane.api import Api, ApiError, core, eventually, grouped
 from tests.controlplane.cluster import ControlPlane, free_ports
 from tests.controlplane.fixtures import create_namespace, remove_namespace
@@ -113,6 +114,8 @@ async def test_the_rights_of_the_manifests_suffice(
     await sets.change("llama", {"leaderWorkerTemplate": {"workerTemplate": a_template("example.test/main:2")}})
     await eventually(lambda: _has_one_revision(sets, number=2), what="the old revision to be deleted")
     await sets.available("llama")
+
+    await _keep_a_group(sets)
 
     lease = await api.get(grouped("coordination.k8s.io/v1", "leases", installed.namespace, LEASE))
     assert lease["spec"]["holderIdentity"]
@@ -218,6 +221,27 @@ async def _defaulted(sets: Sets) -> bool:
     except ApiError:
         return False
     return "networkConfig" in created["spec"]
+
+
+async def _keep_a_group(sets: Sets) -> None:
+    """A group of a set with a limit fails twice: its leader gets the mark."""
+    await sets.create(a_set("kept", size=2, annotations={names.RESTART_LIMIT: "1"}))
+    await sets.available("kept")
+    before = await sets.uids("kept")
+    path = core("pods", sets.namespace, "kept-0-1")
+    await sets.api.delete(path, grace_seconds=0)
+    await sets.when(
+        "kept",
+        what="the group to be recreated",
+        holds=lambda pods: pods.keys() == before.keys() and pods["kept-0"]["metadata"]["uid"] != before["kept-0"],
+    )
+    await sets.available("kept")
+    await sets.api.delete(path, grace_seconds=0)
+    await sets.when(
+        "kept",
+        what="its leader to be marked",
+        holds=lambda pods: names.KEPT_FOR_DEBUGGING in pods["kept-0"]["metadata"]["labels"],
+    )
 
 
 async def _has_one_revision(sets: Sets, *, number: int) -> bool:
