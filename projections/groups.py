@@ -15,7 +15,7 @@ WHOLE_SET = ""
 
 
 def group_of_object(set_name: SetName, object_name: str) -> str:
-    """By its name: of a pod, worker StatefulSet, PodGroup, per-replica Service; of the leader StatefulSet ``WHOLE_SET``."""
+    """Of a pod, worker StatefulSet, PodGroup or own Service of a group by its name; ``WHOLE_SET`` for others."""
     prefix = f"{set_name.name}-"
     if not object_name.startswith(prefix):
         return WHOLE_SET
