@@ -68,11 +68,19 @@ class ReorderingCluster:
 
     # What happens in the cluster
 
-    def apply_set(self, **spec: Any) -> None:
+    def apply_set(self, *, annotations: dict[str, str] | None = None, **spec: Any) -> None:
         self._set_spec = {**getattr(self, "_set_spec", SAMPLE_SPEC), **spec}
         self._generation = getattr(self, "_generation", 0) + 1
         raw = msgspec.Raw(msgspec.json.encode(self._set_spec))
-        self._tell(subjects.SET, "sample", events.SetObserved, uid="set", generation=self._generation, spec=raw)
+        self._tell(
+            subjects.SET,
+            "sample",
+            events.SetObserved,
+            uid="set",
+            generation=self._generation,
+            annotations=annotations or {},
+            spec=raw,
+        )
 
     def force_delete(self, index: int, worker: int) -> None:
         """The API server removes a worker at once, and its StatefulSet puts another one in its place."""

@@ -7,7 +7,8 @@ import hypothesis.strategies as st
 import msgspec
 from hypothesis import HealthCheck, given, settings
 
-from lws_events import decisions, events
+from lws_events import decisions, events, names
+from lws_events.decisions import GroupRecreationPostponed
 from lws_events.fleet import Fleet
 from lws_events.machine.state import Aggregate
 from tests.property.reordering_cluster import ReorderingCluster
@@ -15,6 +16,8 @@ from tests.property.reordering_cluster import ReorderingCluster
 GROUPS = 3
 SEEDS = st.integers(0, 2**32 - 1)
 REFUSALS = st.frozensets(st.integers(0, 40), max_size=6)
+ANNOTATIONS = st.sampled_from([{}, {names.RESTART_BACKOFF: "10s"}])
+"""A recreation that waits is a recreation all the same."""
 
 Happening = tuple[str, int, Callable[[ReorderingCluster], None]]
 
@@ -37,9 +40,9 @@ def _happenings() -> list[Happening]:
 ROUNDS = st.lists(st.lists(st.sampled_from(_happenings()), min_size=1, max_size=4), min_size=1, max_size=3)
 
 
-def _play(cluster: ReorderingCluster, rounds: list[list[Happening]]) -> None:
+def _play(cluster: ReorderingCluster, rounds: list[list[Happening]], annotations: dict[str, str] | None = None) -> None:
     """Bring the set up, and let some things happen at once, several times; checks who was deleted."""
-    cluster.apply_set(replicas=GROUPS)
+    cluster.apply_set(annotations=annotations, replicas=GROUPS)
     cluster.settle()
     for happenings in rounds:
         before = [cluster.leader_uid(index) for index in range(GROUPS)]
@@ -57,12 +60,12 @@ def _play(cluster: ReorderingCluster, rounds: list[list[Happening]]) -> None:
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(seed=SEEDS, rounds=ROUNDS, refusals=REFUSALS)
+@given(seed=SEEDS, rounds=ROUNDS, refusals=REFUSALS, annotations=ANNOTATIONS)
 def test_each_failed_group_is_recreated_exactly_once(
-    seed: int, rounds: list[list[Happening]], refusals: frozenset[int]
+    seed: int, rounds: list[list[Happening]], refusals: frozenset[int], annotations: dict[str, str]
 ) -> None:
     cluster = ReorderingCluster(seed, refusals=refusals)
-    _play(cluster, rounds)
+    _play(cluster, rounds, annotations)
     assert (cluster.made_again, cluster.deleted_again) == ([], [])
     assert {cluster.leader_uid(index) for index in range(GROUPS)} <= set(cluster.worker_sets_made)
     state = cluster.state
@@ -78,12 +81,12 @@ def _bytes(fleet: Fleet) -> bytes:
 
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(seed=SEEDS, rounds=ROUNDS, refusals=REFUSALS)
+@given(seed=SEEDS, rounds=ROUNDS, refusals=REFUSALS, annotations=ANNOTATIONS)
 def test_recorded_decisions_give_the_same_state_at_every_point(
-    seed: int, rounds: list[list[Happening]], refusals: frozenset[int]
+    seed: int, rounds: list[list[Happening]], refusals: frozenset[int], annotations: dict[str, str]
 ) -> None:
     cluster = ReorderingCluster(seed, refusals=refusals)
-    _play(cluster, rounds)
+    _play(cluster, rounds, annotations)
     live, recalled, verified = Fleet(), Fleet(), Fleet()
     for sequence, subject, envelope, decision in cluster.journal:
         read_back = decisions.decode(decisions.encode(decision)) if decision is not None else None
@@ -117,4 +120,13 @@ def test_the_plain_order_has_every_kind_of_news() -> None:
     _play(cluster, [[each] for each in _happenings()])
     kinds = {type(envelope.fact) for _, _, envelope, _ in cluster.journal}
     assert {events.PodDeleted, events.StatefulSetDeleted, events.CommandSucceeded, events.TimerFired} <= kinds
+    assert len(cluster.deleted) == GROUPS * 7
+
+
+def test_with_a_backoff_some_recreations_wait() -> None:
+    cluster = ReorderingCluster(0)
+    _play(cluster, [[each] for each in _happenings()], {names.RESTART_BACKOFF: "10s"})
+    facts = [fact for _, _, _, decision in cluster.journal if decision is not None for fact in decision.facts]
+    postponed = [fact for fact in facts if isinstance(fact, GroupRecreationPostponed)]
+    assert [fact.attempt for fact in postponed] == [2, 3, 4, 5, 6, 7] * GROUPS
     assert len(cluster.deleted) == GROUPS * 7
