@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from adapters.cli.printing import chain_lines
 from projections.chain import recreations
 from projections.journal import RecordedDecision, RecordedEvent, Step
 from projections.status import status_of_steps
@@ -38,6 +39,8 @@ def test_a_chain_that_waits_begins_with_its_failure_and_goes_on_with_the_timer()
     assert waiting.held == (
         "recreation 2 of group 0 in a row waits until 2023-11-14T22:13:30.000Z (container restarted)"
     )
+    [heading, *_] = [line.plain for line in chain_lines(waiting)]
+    assert heading == "Recreation 2 of group 0 in a row waits until 2023-11-14T22:13:30.000Z (container restarted)"
     scenario.fire(TIMER)
     scenario.come_back()
     [_, done] = recreations(_steps(scenario), scenario.name)
