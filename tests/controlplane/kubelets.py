@@ -206,7 +206,7 @@ class Kubelets:
                 async with self._writes:
                     return await write()
             except ApiError as error:
-                if error.code in {404, 409}:
+                if error.code in {404, 409} or _names_another_pod(error):
                     return None
                 if error.code not in {429, 500, 503}:
                     raise
@@ -255,6 +255,11 @@ class Kubelets:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             self._failures.append(error)
+
+
+def _names_another_pod(error: ApiError) -> bool:
+    """The pod of that name has another uid by now."""
+    return error.code == 422 and "metadata.uid" in error.status.get("message", "")
 
 
 async def _pause(setting: float | Callable[[Pod], float], pod: Pod) -> None:
