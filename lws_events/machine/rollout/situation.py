@@ -74,6 +74,6 @@ def _because(have: Standing | None, now: Situation, plan: Plan, *, key: str) -> 
             return f"the set asks for partition {now.user_partition}"
         case "step":
             done = (now.ready & now.updated).bit_count()
-            return f"{done} groups are updated and ready"
+            return "one group is updated and ready" if done == 1 else f"{done} groups are updated and ready"
         case _:
             assert_never(plan.why)
