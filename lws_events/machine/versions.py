@@ -15,7 +15,7 @@ from lws_events.events import NOT_RECORDED, RevisionObserved
 from lws_events.machine import announcements
 from lws_events.machine.draft import Draft
 from lws_events.machine.manifest import as_json, lws_object
-from lws_events.machine.state import Aggregate
+from lws_events.machine.state import Aggregate, precedes
 from lws_events.names import REVISION_KEY
 from lws_events.objects.leader_statefulset import leader_statefulset
 from lws_events.revisions import belongs, controller_revision, next_free_number, revision_hash, semantically_equal
@@ -45,6 +45,9 @@ def decide_revision(draft: Draft) -> str:
     """The key that groups are to have, from now on; empty while its revision is still to be created."""
     state = draft.state
     if state.target_key and state.chosen_for == state.wanted_data:
+        overwritten = _overwritten_key(state)
+        if overwritten:
+            return _follow_overwritten(draft, overwritten)
         if not newest(state, state.target_key):
             _create(draft, key=state.target_key, why="missing")
         return state.target_key
@@ -62,6 +65,32 @@ def decide_revision(draft: Draft) -> str:
     if same:
         return _choose(draft, same)
     _create(draft, key=wanted_key, why="updated" if live_key else "new")
+    return ""
+
+
+def _overwritten_key(state: Aggregate) -> str:
+    """The key that somebody else has written onto the leader StatefulSet since it was last applied; mostly empty."""
+    live_set, applied = state.own_leader_set, state.applied
+    if live_set is None or applied is None or applied.key != state.target_key or applied.uid not in ("", live_set.uid):
+        return ""
+    key = live_set.labels.get(REVISION_KEY, "")
+    is_later = applied.resource_version != "" and precedes(applied.resource_version, live_set.resource_version)
+    return key if is_later and key != state.target_key else ""
+
+
+def _follow_overwritten(draft: Draft, key: str) -> str:
+    """The key on the leader StatefulSet counts, whoever wrote it: one without revision gets one (spec 6.4, 13).
+
+    Of another template it is drift, and put right by the next apply.
+    """
+    state = draft.state
+    live = newest(state, key)
+    if live:
+        return _choose(draft, live) if _is_equal(state, state.revisions[live]) else state.target_key
+    if draft.fired == TIMER:
+        _create(draft, key=key, why="missing")
+    else:
+        draft.wait(TIMER, delay_ms=MISSING_DELAY_MS)
     return ""
 
 

@@ -187,9 +187,21 @@ class Case:
         return worker_set["metadata"]["uid"] if worker_set else ""
 
     async def _worker_set_is_ready(self, group: int, *, not_uid: str) -> None:
+        """Wait for the worker StatefulSet to come back, and let it be ready.
+
+        The controller sees pods and StatefulSets on two watches. Where the deletion overtakes the leader's new label,
+        which a StatefulSet controller would never change in place, the old template comes back: deleted once more.
+        """
+        path = statefulsets(self.namespace, self._object(group))
+
         async def recreated() -> Json | None:
-            found = await self.statefulset(group)
-            return found if found and found["metadata"]["uid"] != not_uid else None
+            found, leader = await self.statefulset(group), await self.leader_pod(group)
+            if found is None or leader is None or found["metadata"]["uid"] == not_uid:
+                return None
+            if found["metadata"]["labels"][REVISION_KEY] == leader["metadata"]["labels"][REVISION_KEY]:
+                return found
+            await self.api.delete(path, uid=found["metadata"]["uid"])
+            return None
 
         found = await eventually(
             recreated,
