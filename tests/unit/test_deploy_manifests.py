@@ -1,5 +1,6 @@
 """The manifests of ``deploy/`` parse, are complete, ask for no more than is used, and keep the reference's names."""
 
+import tomllib
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,8 +31,30 @@ CLUSTER_RIGHTS: Final[Rights] = {
     ("leaderworkerset.x-k8s.io", "leaderworkersets/status"): ({"patch"}, set()),
     ("leaderworkerset.x-k8s.io", "leaderworkersets/finalizers"): ({"update"}, set()),
     ("events.k8s.io", "events"): ({"create"}, set()),
+}
+CONFIGURATION_RIGHTS: Final[Rights] = {
     ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"): ({"get", "update"}, {MUTATING}),
     ("admissionregistration.k8s.io", "validatingwebhookconfigurations"): ({"get", "update"}, {VALIDATING}),
+}
+REVIEW_RIGHTS: Final[Rights] = {
+    ("authentication.k8s.io", "tokenreviews"): ({"create"}, set()),
+    ("authorization.k8s.io", "subjectaccessreviews"): ({"create"}, set()),
+}
+CONTROLLER: Final = "lws-controller-manager"
+WEBHOOK_SERVER: Final = "lws-webhook-server"
+# Spec 10.2; the two Roles and two ClusterRoles that each account is bound to, and nothing else.
+BOUND: Final = {
+    CONTROLLER: {
+        ("ClusterRole", "lws-manager-role"),
+        ("Role", "lws-leader-election-role"),
+        ("ClusterRole", "lws-proxy-role"),
+        ("ClusterRole", "lws-metrics-reader"),
+    },
+    WEBHOOK_SERVER: {
+        ("Role", "lws-webhook-certificate-role"),
+        ("ClusterRole", "lws-webhook-configuration-role"),
+        ("ClusterRole", "lws-proxy-role"),
+    },
 }
 
 # Spec 10.9 and 10.2: an installation of the reference is replaced in place, and comes back in place.
@@ -43,6 +66,10 @@ NAMES_OF_THE_REFERENCE: Final = {
     ("ClusterRoleBinding", "lws-manager-rolebinding"),
     ("Role", "lws-leader-election-role"),
     ("RoleBinding", "lws-leader-election-rolebinding"),
+    ("ClusterRole", "lws-proxy-role"),
+    ("ClusterRoleBinding", "lws-proxy-rolebinding"),
+    ("ClusterRole", "lws-metrics-reader"),
+    ("ClusterRoleBinding", "lws-metrics-reader-rolebinding"),
     ("ConfigMap", "lws-manager-config"),
     ("Deployment", "lws-controller-manager"),
     ("Secret", "lws-webhook-server-cert"),
@@ -54,6 +81,11 @@ NAMES_OF_THE_REFERENCE: Final = {
 OUR_OWN: Final = {
     ("PersistentVolumeClaim", "lws-journal"),
     ("Deployment", "lws-webhook-server"),
+    ("PodDisruptionBudget", "lws-webhook-server"),
+    ("ServiceAccount", "lws-webhook-server"),
+    ("Service", "lws-webhook-server-metrics-service"),
+    ("ClusterRole", "lws-webhook-configuration-role"),
+    ("ClusterRoleBinding", "lws-webhook-configuration-rolebinding"),
     ("Role", "lws-webhook-certificate-role"),
     ("RoleBinding", "lws-webhook-certificate-rolebinding"),
 }
@@ -125,8 +157,13 @@ def test_an_object_is_in_the_namespace_of_the_installation(key: tuple[str, str])
     assert OBJECTS[key]["metadata"].get("namespace") == (None if key[0] in CLUSTER_WIDE else "lws-system")
 
 
-def test_the_cluster_role_is_what_the_program_uses() -> None:
+def test_the_cluster_roles_are_what_the_programs_use() -> None:
     assert _rights("ClusterRole", "lws-manager-role") == CLUSTER_RIGHTS
+    assert _rights("ClusterRole", "lws-webhook-configuration-role") == CONFIGURATION_RIGHTS
+    assert _rights("ClusterRole", "lws-proxy-role") == REVIEW_RIGHTS
+    assert OBJECTS["ClusterRole", "lws-metrics-reader"]["rules"] == [
+        {"nonResourceURLs": ["/metrics"], "verbs": ["get"]}
+    ]
 
 
 def test_rights_in_the_own_namespace_are_limited_to_names_where_possible() -> None:
@@ -137,12 +174,18 @@ def test_rights_in_the_own_namespace_are_limited_to_names_where_possible() -> No
     assert _rights("Role", "lws-webhook-certificate-role") == secrets
 
 
-@pytest.mark.parametrize("key", sorted(key for key in OBJECTS if key[0].endswith("Binding")))
-def test_a_binding_binds_its_role_to_the_account(key: tuple[str, str]) -> None:
-    binding = OBJECTS[key]
-    assert (binding["roleRef"]["kind"], binding["roleRef"]["name"]) in OBJECTS
-    [subject] = binding["subjects"]
-    assert subject == {"kind": "ServiceAccount", "name": "lws-controller-manager", "namespace": "lws-system"}
+@pytest.mark.parametrize("account", BOUND)
+def test_an_account_is_bound_to_what_it_needs(account: str) -> None:
+    subject = {"kind": "ServiceAccount", "name": account, "namespace": "lws-system"}
+    bindings = [document for (kind, _), document in OBJECTS.items() if kind.endswith("Binding")]
+    bound = {
+        (binding["roleRef"]["kind"], binding["roleRef"]["name"])
+        for binding in bindings
+        if subject in binding["subjects"]
+    }
+    assert bound == BOUND[account] <= OBJECTS.keys()
+    accounts = {one["name"] for binding in bindings for one in binding["subjects"]}
+    assert accounts == set(BOUND)
 
 
 def test_the_controller_replaces_the_reference_in_place() -> None:
@@ -183,7 +226,8 @@ def test_pods_are_as_the_restricted_standard_wants_them(name: str) -> None:
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert spec["serviceAccountName"] == "lws-controller-manager"
+    assert spec["serviceAccountName"] == name
+    assert ("ServiceAccount", name) in OBJECTS
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
@@ -192,8 +236,17 @@ def test_probes_ask_the_health_port(name: str) -> None:
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
     assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "health"}
     assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "health"}
-    assert ports["health"] == load_settings(flags={}).health_port
-    assert ports["metrics"] == load_settings(flags={}).metrics_port
+    assert load_settings(flags={}).health == ("", ports["health"])
+    assert load_settings(flags={}).metrics == ("", ports["metrics"])
+
+
+@pytest.mark.parametrize("name", DEPLOYMENTS)
+def test_metrics_are_behind_a_service(name: str) -> None:
+    """Spec 10.9: port ``https``, 8443, which the reference's ServiceMonitor and end-to-end suite rely on."""
+    service = OBJECTS["Service", f"{name}-metrics-service"]
+    assert service["spec"]["selector"] == OBJECTS["Deployment", name]["spec"]["selector"]["matchLabels"]
+    assert service["spec"]["ports"] == [{"name": "https", "port": 8443, "targetPort": 8443, "protocol": "TCP"}]
+    assert service["metadata"]["labels"]["control-plane"] == service["spec"]["selector"]["control-plane"]
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
@@ -202,7 +255,7 @@ def test_volumes_are_there(name: str) -> None:
     [container] = spec["containers"]
     volumes = {volume["name"]: volume for volume in spec["volumes"]}
     assert {mount["name"] for mount in container["volumeMounts"]} == volumes.keys()
-    assert ("ConfigMap", volumes["configuration"]["configMap"]["name"]) in OBJECTS
+    assert ("ConfigMap", volumes["manager-config"]["configMap"]["name"]) in OBJECTS
     if "journal" in volumes:
         assert ("PersistentVolumeClaim", volumes["journal"]["persistentVolumeClaim"]["claimName"]) in OBJECTS
 
@@ -213,7 +266,11 @@ def test_the_configuration_is_understood_and_the_journal_fits_its_volume(tmp_pat
     file.write_text(text)
     settings = load_settings(flags={}, config=file)
     [container] = _pod("lws-controller-manager")["spec"]["containers"]
-    assert f"--config=/etc/lws-events/{name}" in container["args"]
+    assert name == "controller_manager_config.yaml"
+    assert f"--config=/{name}" in container["args"]
+    assert {"mountPath": f"/{name}", "subPath": name, "name": "manager-config", "readOnly": True} in container[
+        "volumeMounts"
+    ]
     assert str(settings.data_dir) in [mount["mountPath"] for mount in container["volumeMounts"]]
     claimed = OBJECTS["PersistentVolumeClaim", "lws-journal"]["spec"]["resources"]["requests"]["storage"]
     assert 2 * settings.journal_bytes_max < int(claimed.removesuffix("Gi")) * 1024**3
@@ -251,8 +308,9 @@ def test_stale_webhook_configurations_are_found_and_made_anew(
 def test_the_image_runs_as_the_account_of_the_manifests() -> None:
     text = (DEPLOY / "Containerfile").read_text()
     assert "USER 65532:65532" in text
-    assert 'ENTRYPOINT ["lws-events"]' in text, "the manifests give arguments only"
+    assert "ln -s /opt/lws-events/bin/manager /manager" in text
+    scripts = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text())["project"]["scripts"]
+    assert scripts["manager"] == "adapters.cli.main:manager"
     for name in DEPLOYMENTS:
         [container] = _pod(name)["spec"]["containers"]
-        assert container["args"][0] == "run"
-        assert "command" not in container
+        assert container["command"] == ["/manager"]
