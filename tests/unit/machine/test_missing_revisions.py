@@ -171,3 +171,27 @@ def test_d30_a_leader_statefulset_recreated_in_a_rollout_starts_at_the_users_par
     spec = manifest(scenario.issued(ApplyLeaderStatefulSet)[-1])["spec"]
     assert spec["updateStrategy"]["rollingUpdate"]["partition"] == 0
     assert spec["replicas"] == 4
+
+
+def _overwritten(key: str) -> Scenario:
+    """A set at rest, on whose leader StatefulSet somebody writes another key."""
+    scenario = Scenario()
+    scenario.run()
+    scenario.apply_set(replicas=1)
+    scenario.succeed(scenario.issued(ApplyLeaderStatefulSet)[-1], resource_version=scenario.next_version())
+    scenario.leader_set(labels={names.SET_NAME: "sample", names.REVISION_KEY: key})
+    return scenario
+
+
+def test_a_key_that_somebody_wrote_counts_once_a_revision_records_it() -> None:
+    scenario = _overwritten("written")
+    applied = len(scenario.issued(ApplyLeaderStatefulSet))
+    assert len(scenario.issued(CreateControllerRevision)) == 1, "the other may only not have been seen yet"
+    scenario.fire("missing-revision")
+    assert manifest(created(scenario))["metadata"]["labels"][names.REVISION_KEY] == "written"
+    assert len(scenario.issued(ApplyLeaderStatefulSet)) == applied, "the key is not taken away meanwhile"
+    scenario.show_result(created(scenario))
+    scenario.succeed(created(scenario))
+    assert scenario.state.target_key == "written"
+    template = manifest(scenario.issued(ApplyLeaderStatefulSet)[-1])["spec"]["template"]
+    assert template["metadata"]["labels"][names.REVISION_KEY] == "written"
