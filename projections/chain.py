@@ -1,5 +1,7 @@
 """Why a group was recreated: the causal chain from the failed pod to the group that is ready again, with elapsed times.
 
+Also of a group whose leader was down, and was deleted so that a rolling update could go on.
+
 Each link is an event or a decision of the journal, so that every sentence can be looked up. It follows recreations that
 the controller decided; a leader that somebody else deleted takes its group along by ownership and has no chain here.
 """
@@ -9,7 +11,14 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from lws_events.commands import DeleteLeaderPod, target
-from lws_events.decisions import Decision, GroupKept, GroupRecreationPostponed, GroupRecreationStarted
+from lws_events.decisions import (
+    Decision,
+    GroupKept,
+    GroupRecreationPostponed,
+    GroupRecreationStarted,
+    LeaderReplacementStarted,
+    LifecycleFact,
+)
 from lws_events.events import CommandFailed, CommandSucceeded, Outcome, PodDeleted, PodObserved
 from lws_events.machine.state import is_older
 from lws_events.subjects import SetName
@@ -112,8 +121,9 @@ class Recreations:
         """The last observation of the pod whose failure this step decides about; it knows the node."""
         if step.decision is None:
             return None
-        for fact in step.decision.facts:
-            if isinstance(fact, _Beginning):
+        for each in step.decision.facts:
+            fact = _beginning(each)
+            if fact is not None:
                 return self._pods.get(group_token(self._set, fact.group), {}).get(fact.failed_pod)
         return None
 
@@ -170,8 +180,9 @@ class Recreations:
         self, event: RecordedEvent, decision: Decision, failed_view: PodObserved | None
     ) -> list[Recreation]:
         interrupted: list[Recreation] = []
-        for fact in decision.facts:
-            if not isinstance(fact, _Beginning):
+        for each in decision.facts:
+            fact = _beginning(each)
+            if fact is None:
                 continue
             group = group_token(self._set, fact.group)
             going_on = self._open.get(group)
@@ -208,6 +219,21 @@ def recreations(steps: Iterable[Step], set_name: SetName, *, group: str | None =
     for step in about(steps, set_name):
         yield from fold.add(step)
     yield from fold.unfinished()
+
+
+def _beginning(fact: LifecycleFact) -> _Beginning | None:
+    """A fact that a chain begins or goes on with. For a replaced leader the failure is its own not being ready."""
+    if isinstance(fact, LeaderReplacementStarted):
+        uid, failure = fact.leader_uid, f"not ready, replaced for the rolling update: {fact.because}"
+        return GroupRecreationStarted(
+            group=fact.group,
+            leader=fact.group,
+            leader_uid=uid,
+            failed_pod=fact.group,
+            failed_uid=uid,
+            failure=failure,
+        )
+    return fact if isinstance(fact, _Beginning) else None
 
 
 def _decided(fact: _Beginning, group: str) -> str:

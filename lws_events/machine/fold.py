@@ -145,6 +145,8 @@ def _forget_set(state: Aggregate) -> None:
     state.dropped_labels = []
     state.dropped_annotations = []
     state.crash_loops = {}
+    state.broken = bytearray()
+    state.blocked = None
     state.retries = {}
     state.warned = {}
 

@@ -1,7 +1,7 @@
 """Why a group was recreated: from the failed pod to the group that is ready again."""
 
 from lws_events.commands import DeleteLeaderPod
-from lws_events.decisions import Decision, GroupRecreationStarted
+from lws_events.decisions import Decision, GroupRecreationStarted, LeaderReplacementStarted
 from lws_events.events import ContainerExit
 from projections.chain import recreations
 from tests.journal_builder import SAMPLE, JournalBuilder
@@ -96,3 +96,19 @@ def test_an_old_worker_that_is_still_there_keeps_the_group_from_being_ready() ->
     assert not chain.complete
     assert "node-7" in chain.links[0].what
     assert "container main exited with 1 (Error)" in chain.links[0].what
+
+
+def test_a_leader_that_was_replaced_for_a_rolling_update_has_a_chain() -> None:
+    journal = JournalBuilder()
+    _running_group(journal, "0")
+    journal.pod("sample-0", uid="l0")
+    started = LeaderReplacementStarted(group="sample-0", leader_uid="l0", partition=1, because="it is in the way")
+    decision = journal.decided(facts=[started], commands=[DeleteLeaderPod(name="sample-0", uid="l0")])
+    journal.later(milliseconds=5).succeeded(decision)
+    journal.later(milliseconds=95).pod_deleted("sample-0", uid="l0")
+    _running_group(journal.later(milliseconds=900), "0", "-new")
+    (chain,) = recreations(journal.steps, SAMPLE)
+    assert chain.complete
+    why = "not ready, replaced for the rolling update: it is in the way"
+    assert (chain.failed_pod, chain.failure) == ("sample-0", why)
+    assert chain.links[1].what == f"decided by version 2: group 0 is recreated as a whole ({why})"
