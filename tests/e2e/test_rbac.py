@@ -29,10 +29,14 @@ pytestmark = [pytest.mark.controlplane, pytest.mark.asyncio(loop_scope="function
 
 Json = dict[str, Any]
 
-PROGRAM: Final = str(Path(sys.executable).with_name("lws-events"))
+PROGRAM: Final = str(Path(sys.executable).with_name("manager"))
 MANIFESTS: Final = Path(__file__).parents[2] / "deploy" / "manifests"
-APPLIED: Final = ("service-account", "cluster-role", "roles", "webhook-secret", "webhooks")
-ACCOUNT: Final = "lws-controller-manager"
+APPLIED: Final = (
+    *("service-account", "cluster-role", "roles", "certificate-roles", "metrics-roles", "webhook-secret", "webhooks"),
+)
+CONTROLLER: Final = "lws-controller-manager"
+WEBHOOK_SERVER: Final = "lws-webhook-server"
+FILES: Final = {CONTROLLER: "controller", WEBHOOK_SERVER: "webhook-server"}
 LEASE: Final = "b8b2488c.x-k8s.io"
 PLURALS: Final = {
     "ServiceAccount": "serviceaccounts",
@@ -47,18 +51,18 @@ PLURALS: Final = {
 
 
 class Process(NamedTuple):
-    """One of the two Deployments, as a process."""
+    """One of the two Deployments, as a process, with a token of its account, which has the Deployment's name."""
 
     child: Child
+    token: str
     health_port: int
     metrics_port: int
 
 
 class Installed(NamedTuple):
-    """An installation: its namespace, its account's kubeconfig, and the processes by the names of their Deployments."""
+    """An installation: its namespace, and the processes by the names of their Deployments."""
 
     namespace: str
-    kubeconfig: Path
     processes: dict[str, Process]
 
 
@@ -68,17 +72,20 @@ async def installed(control_plane: ControlPlane, api: Api, tmp_path: Path) -> As
     home = await create_namespace(api, prefix="lws-system")
     [webhook_port] = free_ports(1)
     applied = [path async for path in _apply(api, home, webhook_port=webhook_port)]
-    kubeconfig = await _kubeconfig(control_plane, api, home, directory=tmp_path)
-    processes = {
-        name: _process(name, home, kubeconfig=kubeconfig, webhook_port=webhook_port, directory=tmp_path)
-        for name in ("controller", "webhook-server")
-    }
+    processes = {}
+    for name in FILES:
+        (tmp_path / name).mkdir()
+        token = await _token(api, home, account=name)
+        kubeconfig = _kubeconfig(control_plane, token=token, directory=tmp_path / name)
+        processes[name] = _process(
+            name, home, kubeconfig=kubeconfig, token=token, webhook_port=webhook_port, directory=tmp_path / name
+        )
     try:
         for process in processes.values():
             process.child.start()
-        await eventually(lambda: _answers(processes["webhook-server"], check="webhooks"), what="the webhooks")
-        await eventually(lambda: _answers(processes["controller"], check="leader"), what="the controller to lead")
-        yield Installed(home, kubeconfig, processes)
+        await eventually(lambda: _answers(processes[WEBHOOK_SERVER], check="webhooks"), what="the webhooks")
+        await eventually(lambda: _answers(processes[CONTROLLER], check="leader"), what="the controller to lead")
+        yield Installed(home, processes)
         for process in processes.values():
             assert process.child.stop(grace_seconds=20) == 0, process.child.log_tail()
     finally:
@@ -120,27 +127,54 @@ async def test_the_rights_of_the_manifests_suffice(
     lease = await api.get(grouped("coordination.k8s.io/v1", "leases", installed.namespace, LEASE))
     assert lease["spec"]["holderIdentity"]
     for process in installed.processes.values():
-        refused = await _refused_requests(process)
+        refused = await _refused_requests(process, token=installed.processes[CONTROLLER].token)
         assert refused == [], f"{refused}\n{process.child.log_tail()}"
 
 
 async def test_they_are_no_more_than_that(installed: Installed, control_plane: ControlPlane) -> None:
     """Which also shows that the other test does not run as somebody who may do anything."""
-    token = yaml.safe_load(installed.kubeconfig.read_text())["users"][0]["user"]["token"]
-    connection = control_plane.connection._replace(token=token)
-    async with Api(connection) as account:
-        await account.get(core("secrets", installed.namespace, "lws-webhook-server-cert"))
-        for method, path in (
-            ("GET", core("secrets", installed.namespace)),
-            ("GET", core("secrets", "kube-system")),
-            ("DELETE", "/api/v1/nodes/none"),
-            ("POST", core("pods", "default")),
-            ("DELETE", grouped("apps/v1", "statefulsets", "default", "none")),
-            ("POST", grouped("leaderworkerset.x-k8s.io/v1", "leaderworkersets", "default")),
-        ):
-            with pytest.raises(ApiError) as refused:
-                await account.call(method, path, {} if method == "POST" else None)
-            assert refused.value.code == 403, f"{method} {path}"
+    certificate = core("secrets", installed.namespace, "lws-webhook-server-cert")
+    sets = grouped("leaderworkerset.x-k8s.io/v1", "leaderworkersets", "default")
+    nobody: tuple[tuple[str, str], ...] = (
+        ("GET", core("secrets", installed.namespace)),
+        ("GET", core("secrets", "kube-system")),
+        ("DELETE", "/api/v1/nodes/none"),
+        ("POST", core("pods", "default")),
+        ("DELETE", grouped("apps/v1", "statefulsets", "default", "none")),
+        ("POST", sets),
+    )
+    refused = {
+        CONTROLLER: (*nobody, ("GET", certificate)),
+        WEBHOOK_SERVER: (*nobody, ("GET", sets), ("GET", core("pods", "default")), ("DELETE", core("pods", "a", "b"))),
+    }
+    for name, requests in refused.items():
+        async with Api(control_plane.connection._replace(token=installed.processes[name].token)) as account:
+            if name == WEBHOOK_SERVER:
+                await account.get(certificate)
+            for method, path in requests:
+                with pytest.raises(ApiError) as answer:
+                    await account.call(method, path, {} if method == "POST" else None)
+                assert answer.value.code == 403, f"{name}: {method} {path}"
+
+
+@pytest.mark.catalogue("E17")
+async def test_the_metrics_endpoint_knows_who_may_read(installed: Installed, api: Api) -> None:
+    """E17, with a token from the TokenRequest API; and the refusals of spec 10.6."""
+    reader = await _token(api, installed.namespace, account=CONTROLLER)
+    stranger = await _token(api, installed.namespace, account="default")
+    for name, process in installed.processes.items():
+        status, text = await _metrics(process, token=reader)
+        assert status == 200
+        assert "controller_runtime_webhook_requests_total" in text
+        assert "controller-runtime.metrics\tServing metrics server" in process.child.log_tail(), name
+        assert await _metrics(process, token=stranger) == (
+            403,
+            f"Authorization denied for user system:serviceaccount:{installed.namespace}:default\n",
+        )
+        assert await _metrics(process, token="made-up") == (401, "Unauthorized\n")
+        assert await _metrics(process, token="") == (401, "Unauthorized\n")
+    served = (await _metrics(installed.processes[WEBHOOK_SERVER], token=reader))[1]
+    assert 'controller_runtime_webhook_requests_total{code="200",webhook="/mutate--v1-pod"}' in served
 
 
 async def _apply(api: Api, home: str, *, webhook_port: int) -> AsyncIterator[str]:
@@ -169,36 +203,48 @@ async def _apply(api: Api, home: str, *, webhook_port: int) -> AsyncIterator[str
     )
 
 
-async def _kubeconfig(control_plane: ControlPlane, api: Api, home: str, *, directory: Path) -> Path:
-    """The administrator's kubeconfig with a token of the account instead."""
+async def _token(api: Api, home: str, *, account: str) -> str:
+    """A token of an account, as the TokenRequest API makes them."""
+    path = core("serviceaccounts", home, account)
+    await eventually(lambda: api.find(path), what=f"the account {account}")
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
-    issued = await api.call("POST", core("serviceaccounts", home, ACCOUNT) + "/token", request)
+    issued = await api.call("POST", path + "/token", request)
+    token: str = issued["status"]["token"]
+    return token
+
+
+def _kubeconfig(control_plane: ControlPlane, *, token: str, directory: Path) -> Path:
+    """The administrator's kubeconfig with this token instead."""
     content = yaml.safe_load(control_plane.kubeconfig.read_text())
-    content["users"][0]["user"] = {"token": issued["status"]["token"]}
+    content["users"][0]["user"] = {"token": token}
     kubeconfig = directory / "account.kubeconfig"
     kubeconfig.touch(mode=0o600)
     kubeconfig.write_text(yaml.safe_dump(content))
     return kubeconfig
 
 
-def _process(name: str, home: str, *, kubeconfig: Path, webhook_port: int, directory: Path) -> Process:
+def _process(name: str, home: str, *, kubeconfig: Path, token: str, webhook_port: int, directory: Path) -> Process:
     """The container of a Deployment, with paths, namespace and ports of this machine."""
-    container = yaml.safe_load((MANIFESTS / f"{name}.yaml").read_text())["spec"]["template"]["spec"]["containers"][0]
+    deployment = next(iter(yaml.safe_load_all((MANIFESTS / f"{FILES[name]}.yaml").read_text())))
+    assert deployment["metadata"]["name"] == name
+    pod = deployment["spec"]["template"]["spec"]
+    assert pod["serviceAccountName"] == name
     [(file_name, text)] = yaml.safe_load((MANIFESTS / "configuration.yaml").read_text())["data"].items()
     configuration = directory / file_name
     configuration.write_text(text.replace("/var/lib/lws-events", str(directory / "data")))
     health_port, metrics_port = free_ports(2)
-    arguments = [argument.replace("/etc/lws-events", str(directory)) for argument in container["args"]]
+    assert pod["containers"][0]["command"] == ["/manager"]
+    arguments = [one.replace(f"/{file_name}", str(configuration)) for one in pod["containers"][0]["args"]]
     child = Child(
         [
             *(PROGRAM, *arguments, "--kubeconfig", str(kubeconfig), "--namespace", home),
             *("--webhook-host", "127.0.0.1", "--webhook-port", str(webhook_port)),
-            *("--health-port", str(health_port), "--metrics-bind-address", f"127.0.0.1:{metrics_port}"),
-            "--no-metrics-secure",
+            *("--health-probe-bind-address", f"127.0.0.1:{health_port}"),
+            *("--metrics-bind-address", f"127.0.0.1:{metrics_port}"),
         ],
-        log=directory / f"{name}.log",
+        log=directory / "log",
     )
-    return Process(child, health_port, metrics_port)
+    return Process(child, token, health_port, metrics_port)
 
 
 async def _answers(process: Process, *, check: str) -> bool:
@@ -248,13 +294,20 @@ async def _has_one_revision(sets: Sets, *, number: int) -> bool:
     return [int(revision["revision"]) for revision in await sets.revisions("llama")] == [number]
 
 
-async def _refused_requests(process: Process) -> list[str]:
-    """The lines that count requests which the API server has forbidden."""
+async def _metrics(process: Process, *, token: str) -> tuple[int, str]:
+    """Status and text; the certificate is made at each start, so nobody can verify it."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
     async with (
         aiohttp.ClientSession() as session,
-        session.get(f"http://127.0.0.1:{process.metrics_port}/metrics") as answer,
+        session.get(f"https://127.0.0.1:{process.metrics_port}/metrics", headers=headers, ssl=False) as answer,
     ):
-        lines = (await answer.text()).splitlines()
-    requests = [line for line in lines if line.startswith("rest_client_requests_total{")]
+        return answer.status, await answer.text()
+
+
+async def _refused_requests(process: Process, *, token: str) -> list[str]:
+    """The lines that count requests which the API server has forbidden."""
+    status, text = await _metrics(process, token=token)
+    assert status == 200, text
+    requests = [line for line in text.splitlines() if line.startswith("rest_client_requests_total{")]
     assert requests, "requests are counted"
     return [line for line in requests if 'code="403"' in line or 'code="401"' in line]
