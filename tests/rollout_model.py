@@ -117,6 +117,23 @@ class Rollout(Scenario):
         """How many groups are ready."""
         return self.state.totals.ready
 
+    def lose_leader(self, index: int) -> None:
+        """Somebody deletes a leader."""
+        self._delete(index)
+        self.settle()
+
+    def see_pod(self, index: int) -> None:
+        """The watch shows a leader as it is."""
+        self._show_pod(index)
+
+    def find_leader_set(self, changes: dict[str, Any]) -> None:
+        """Start anew, and find the leader StatefulSet with some differences."""
+        self.partition = changes.get("partition", self.partition)
+        found = self.state.leader_set
+        assert found is not None
+        self.state.leader_set = msgspec.structs.replace(found, resource_version=self.next_version(), **changes)
+        self.start_anew()
+
     def start_anew(self) -> None:
         """The controller ends, its journal is lost, and another one lists what there is: children before their set."""
         before, self.fleet = self.state, Fleet()
