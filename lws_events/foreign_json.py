@@ -16,6 +16,11 @@ NESTING_MAX: Final = 200
 _BRACKETS: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]')
 
 
+_ESCAPES: Final = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+
+
 class UnreadableJsonError(ValueError):
     """Not JSON, or JSON that cannot be held: numbers out of range, text that is no UTF-8, too many levels."""
 
@@ -49,6 +54,11 @@ def without_depths(data: bytes, levels: int) -> bytes:
             kept += [data[position:began], b"null"]
             position, began = at + 1, -1
     return b"".join([*kept, data[position:]])
+
+
+def with_whole_text(data: bytes) -> bytes:
+    """The same JSON with the replacement character for every half of a surrogate pair, as Go reads it."""
+    return _ESCAPES.sub(lambda found: rb"\ufffd" if found.group(1) else found.group(), data)
 
 
 def _levels(data: bytes) -> Iterator[tuple[int, int]]:

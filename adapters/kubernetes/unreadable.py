@@ -1,8 +1,8 @@
 """Objects that are not what their kind should be: read as far as they can be, so that the others go on.
 
 Schemas keep most of this out, but not all: data of a ControllerRevision may be nested as deep as the API server allows,
-which is deeper than a decoder goes. Such depths are cut off before a page or line is taken apart; what was cut is then
-found to be too deep (``lws_events.foreign_json``), object by object.
+which is deeper than a decoder goes, and hold halves of characters. Such depths are cut off before a page or line is
+taken apart; what was cut is then found to be too deep (``lws_events.foreign_json``), object by object.
 """
 
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from adapters.kubernetes import wire
-from lws_events.foreign_json import NESTING_MAX, without_depths
+from lws_events.foreign_json import NESTING_MAX, with_whole_text, without_depths
 
 UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """What decoders raise for data that is not as it should be."""
@@ -21,11 +21,11 @@ _DEPTH_KEPT: Final = NESTING_MAX + 20
 
 
 def decode_shallow(decoder: Any, data: Any) -> Any:
-    """Decode; where that is too deep, without the depths. Raises one of ``UNREADABLE``."""
+    """Decode; where that fails, without depths and with replaced halves of characters. Raises ``UNREADABLE``."""
     try:
         return decoder.decode(data)
-    except RecursionError:
-        return decoder.decode(without_depths(bytes(data), _DEPTH_KEPT))
+    except UNREADABLE:
+        return decoder.decode(with_whole_text(without_depths(bytes(data), _DEPTH_KEPT)))
 
 
 def reader(model: type[wire.Object]) -> Callable[[msgspec.Raw], Any]:
@@ -34,7 +34,7 @@ def reader(model: type[wire.Object]) -> Callable[[msgspec.Raw], Any]:
 
     def read(raw: msgspec.Raw) -> Any:
         try:
-            return decoder.decode(raw)
+            return decode_shallow(decoder, raw)
         except UNREADABLE as error:
             return wire.Unreadable(metadata=_metadata(bytes(raw)), model=model, problem=str(error))
 
