@@ -1,4 +1,4 @@
-"""Rolling updates as users of the reference have reported them (spec 7.7), and StatefulSets as they are found (5.12).
+"""Rolling updates as users of the reference have reported them (spec 7.7), and StatefulSets as found (5.12)."""
 
 from typing import Any
 
