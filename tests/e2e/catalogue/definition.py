@@ -38,12 +38,15 @@ def definition(
     partition: int = 0,
     max_unavailable: int | str = 1,
     max_surge: int | str = 0,
+    subgroup_size: int | None = None,
     annotations: dict[str, str] | None = None,
     leader: Json | None = LEADER_SPEC,
     worker: Json = WORKER_SPEC,
 ) -> Json:
     """``DEF``, with the differences that a row names; ``leader`` and ``worker`` are pod specs."""
     template: Json = {"size": size, "restartPolicy": restart, "workerTemplate": {"spec": copy.deepcopy(worker)}}
+    if subgroup_size is not None:
+        template["subGroupPolicy"] = {"subGroupSize": subgroup_size}
     if leader is not None:
         template["leaderTemplate"] = {"spec": copy.deepcopy(leader)}
     rolling = {"partition": partition, "maxUnavailable": max_unavailable, "maxSurge": max_surge}

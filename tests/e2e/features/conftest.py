@@ -11,13 +11,16 @@ import pytest
 import pytest_asyncio
 
 from tests.controlplane import nodes
-from tests.controlplane.api import Api
+from tests.controlplane.api import Api, leaderworkersets
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.fixtures import create_namespace, remove_namespace
 from tests.controlplane.installation import remove_webhooks
 from tests.controlplane.kubelets import Kubelets
+from tests.e2e.catalogue.cases import Case
+from tests.e2e.catalogue.definition import definition
 from tests.e2e.controller import Controller
 from tests.e2e.features.sets import Sets
+from tests.e2e.features.whole_groups import Create
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="session")
@@ -78,6 +81,17 @@ async def namespace(api: Api, controller: Controller) -> AsyncIterator[str]:
 def sets(api: Api, namespace: str) -> Sets:
     """The sets of the test's namespace."""
     return Sets(api, namespace)
+
+
+@pytest.fixture
+def create(api: Api, namespace: str, controller: Controller) -> Create:
+    """Creates a set of the test catalogue in the test's namespace."""
+
+    async def created(**differences: Any) -> Case:
+        lws = await api.create(leaderworkersets(namespace), definition(**differences))
+        return Case(api, namespace=namespace, name=lws["metadata"]["name"], controller=controller)
+
+    return created
 
 
 @pytest.hookimpl(hookwrapper=True)
