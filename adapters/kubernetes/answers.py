@@ -8,6 +8,7 @@ from adapters.kubernetes import wire
 from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.errors import ApiError
 from adapters.kubernetes.resources import Resource
+from adapters.kubernetes.unreadable import decode_shallow
 
 NOT_SENT: Final = 0
 """Code of a refusal that is ours: the command was not sent."""
@@ -47,4 +48,4 @@ async def existing_object(client: ApiClient, resource: Resource, namespace: str,
         if error.code == 404:
             return None
         raise
-    return Existing(body, _OBJECT.decode(body).metadata)
+    return Existing(body, decode_shallow(_OBJECT, body).metadata)

@@ -26,7 +26,7 @@ from adapters.kubernetes.pace import Clock
 from adapters.kubernetes.placement import Placement
 from adapters.kubernetes.recall import recall
 from adapters.kubernetes.reduce import Key, key_of
-from adapters.kubernetes.reduction import Reduction
+from adapters.kubernetes.reduction import Reduction, read
 from adapters.kubernetes.watch import (
     Changed,
     Listed,
@@ -131,7 +131,7 @@ class Observer:
         The caller stores the messages, in order, before anything that rests on them. They count as published. An
         answer that is no object (a Status) adds nothing; one without the set's label is recorded under ``set_name``.
         """
-        found = msgspec.json.decode(data, type=kinds.BY_KIND[kind].model)
+        found = read(kind, data)
         if not found.metadata.uid:
             return []
         known = self._known

@@ -6,12 +6,14 @@ known, and ``ObjectNotRecorded`` says so in the timeline of its set, once for ea
 
 from typing import Any, Final
 
+import msgspec
 import structlog
 
 from adapters.kubernetes import kinds, wire
 from adapters.kubernetes.known import Change, Known
 from adapters.kubernetes.placement import Placement
 from adapters.kubernetes.reduce import Key, key_of
+from adapters.kubernetes.unreadable import reader
 from lws_events import events, subjects
 from lws_events.gang import GangScheduling
 from lws_events.subjects import SetName
@@ -19,11 +21,17 @@ from lws_events.subjects import SetName
 _log = structlog.get_logger(__name__)
 
 _KIND_OF: Final = {followed.model: followed.kind for followed in kinds.KINDS}
+_READERS: Final = {followed.kind: reader(followed.model) for followed in kinds.KINDS}
 _TOLD_MAX: Final = 1024
 """How many objects that cannot be read are remembered: so many at once are somebody's intention."""
 
 Place = tuple[str, str, str]
 """Kind, namespace and name."""
+
+
+def read(kind: str, data: bytes) -> Any:
+    """An object of a followed kind, or ``wire.Unreadable``."""
+    return _READERS[kind](msgspec.Raw(data))
 
 
 class Reduction:

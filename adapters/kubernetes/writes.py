@@ -18,8 +18,10 @@ from adapters.kubernetes.client import JSON_PATCH, ApiClient
 from adapters.kubernetes.errors import ApiError
 from adapters.kubernetes.kinds import BY_KIND
 from adapters.kubernetes.pace import Clock
+from adapters.kubernetes.unreadable import UNREADABLE
 from lws_events import commands, subjects
 from lws_events.commands import AnyCommand
+from lws_events.foreign_json import UnreadableJsonError, read_json
 from lws_events.names import FIELD_MANAGER
 from lws_events.subjects import SetName
 
@@ -122,9 +124,12 @@ class Writes:
         owner = wanted.metadata.controller
 
         def accepted(existing: Existing) -> bool:
-            found = _REVISION.decode(existing.body)
-            same_data = msgspec.json.decode(found.data) == msgspec.json.decode(wanted.data)
-            return existing.owner_uid == (owner.uid if owner else "") and same_data
+            if existing.owner_uid != (owner.uid if owner else ""):
+                return False
+            try:
+                return bool(read_json(_REVISION.decode(existing.body).data) == read_json(wanted.data))
+            except (UnreadableJsonError, *UNREADABLE):
+                return False
 
         return await self._create(subjects.REVISION, namespace, command.name, command.manifest, accepted=accepted)
 

@@ -2,7 +2,14 @@
 
 import pytest
 
-from lws_events.foreign_json import NESTING_MAX, UnreadableJsonError, nesting_exceeds, read_json
+from lws_events.foreign_json import (
+    NESTING_MAX,
+    UnreadableJsonError,
+    nesting_exceeds,
+    read_json,
+    with_whole_text,
+    without_depths,
+)
 
 
 def _nested(levels: int) -> bytes:
@@ -21,3 +28,16 @@ def test_levels_are_counted_outside_of_text() -> None:
     flat = b"[" + b",".join([b'"[[{\\"["', b"{}"] * NESTING_MAX) + b"]"
     assert not nesting_exceeds(flat, 2)
     assert len(read_json(flat)) == 2 * NESTING_MAX
+
+
+def test_depths_are_cut_off_and_the_rest_stays() -> None:
+    data = b'{"a":[1,{"b":[2]},"]"],"c":{"d":{}},"e":3}'
+    assert read_json(without_depths(data, 2)) == {"a": [1, None, "]"], "c": {"d": None}, "e": 3}
+    assert without_depths(data, 4) == data
+    assert nesting_exceeds(without_depths(_nested(5000), 250), 249)
+    assert not nesting_exceeds(without_depths(_nested(5000), 250), 250)
+
+
+def test_halves_of_characters_are_replaced_and_whole_ones_stay() -> None:
+    data = rb'["\ud800","\ud83d\ude00","\\ud800","\udc00\ud800x"]'
+    assert read_json(with_whole_text(data)) == ["\ufffd", "\U0001f600", "\\ud800", "\ufffd\ufffdx"]
