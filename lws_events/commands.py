@@ -34,9 +34,9 @@ class CreateControllerRevision(Command, frozen=True, omit_defaults=True, kw_only
 class ApplyLeaderStatefulSet(Command, frozen=True, omit_defaults=True, kw_only=True, tag="ApplyLeaderStatefulSet"):
     """Server-side apply of the leader StatefulSet with field manager ``lws``, forced (spec 2.2).
 
-    Before the first apply of a set the executor reads the object: one that another controller owns is not touched,
-    the outcome is a failure with reason ``Foreign`` (spec D33). One that is already as the apply would leave it counts
-    as applied without a request.
+    Before the first apply of a set, and where it ``adopts``, the executor reads the object: one that another controller
+    owns is not touched, the outcome is a failure with reason ``Foreign`` (spec D33). One that is already as the apply
+    would leave it counts as applied without a request.
     """
 
     name: str
@@ -47,7 +47,7 @@ class ApplyLeaderStatefulSet(Command, frozen=True, omit_defaults=True, kw_only=T
     inputs: str = ""
     """Digest of what went into the manifest: the next decision compares it to see whether anything changed."""
     adopts: bool = False
-    """Nothing was applied to this StatefulSet before: somebody else, the reference for instance, has made it."""
+    """Somebody else, the reference for instance, has made or changed this StatefulSet since we have last applied it."""
     manifest: msgspec.Raw
 
 

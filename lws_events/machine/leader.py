@@ -64,7 +64,7 @@ def _apply(draft: Draft, planned: Planned, *, key: str) -> None:
             owner_uid=state.set_.uid,
             uid=existing.uid if existing is not None else "",
             inputs=_inputs(state, planned.plan, key=key),
-            adopts=existing is not None and state.applied is None,
+            adopts=existing is not None and _is_somebody_elses_doing(state, existing),
             manifest=as_json(manifest),
         ),
         announce=announced[0] if announced else None,
@@ -121,6 +121,11 @@ def _is_up_to_date(state: Aggregate, *, inputs: str, key: str) -> bool:
         and existing.labels.get(names.SET_NAME) == state.name.name
         and existing.annotations.get(names.REPLICAS) == str(spec.replicas)
     )
+
+
+def _is_somebody_elses_doing(state: Aggregate, existing: StatefulSetObserved) -> bool:
+    """Nothing of ours was applied to it, or another one (the reference, for a while in charge) has applied since."""
+    return state.applied is None or existing.generation > state.applied.generation
 
 
 def _announcements(state: Aggregate, planned: Planned, *, key: str) -> tuple[RecordEvent, ...]:
