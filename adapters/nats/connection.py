@@ -1,16 +1,16 @@
 """A connection to NATS that is never given up.
 
-nats-py leaves three gaps that this module closes: a request that is under way when the connection breaks waits for its
+nats-py leaves four gaps that this module closes: a request that is under way when the connection breaks waits for its
 whole time limit (here it fails at once); a connection that the server refuses once during a reconnect is closed for
 good (here it is opened again); errors that no callback takes are printed and forgotten (here they are logged and the
-last one is named in the error that the caller gets). It knows nothing of JetStream.
+last one is named in the error that the caller gets); a server that lives but cannot serve, because it is cut off from
+the others of its cluster, is never left (here another one is tried). It knows nothing of JetStream.
 """
 
 import asyncio
-import ssl
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import structlog
@@ -20,6 +20,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from adapters.journal.errors import JournalUnavailable, MessageRefused, UnsuitableServer
+from adapters.nats.tls import tls_context
 
 REQUEST_SECONDS: Final = 5.0
 """How long an answer may take: an fsync on a busy disk is far below, an election in a cluster about two seconds."""
@@ -29,6 +30,8 @@ _REOPEN_SECONDS_MAX: Final = 5.0
 _PING_SECONDS: Final = 2
 _PINGS_UNANSWERED_MAX: Final = 2
 """A server behind a dead connection is left within some six seconds for another one; half a minute is usual."""
+_UNSERVED_SECONDS_MAX: Final = 4.0
+"""After so long without a useful answer another server of the cluster is tried: elections take two seconds."""
 _PENDING_BYTES: Final = 64 * 1024 * 1024
 """What may wait in the client while the socket is busy: more than the largest batch (1,000 facts)."""
 
@@ -68,6 +71,8 @@ class Connection:
         self._reopening: asyncio.Task[None] | None = None
         self._connected = asyncio.Event()
         self._refused = asyncio.Event()
+        self._unserved_since: float | None = None
+        self._switching: asyncio.Task[None] | None = None
         self.on_lost: set[Callable[[], None]] = set()
         """Called whenever the connection breaks; what was under way may be lost."""
 
@@ -133,10 +138,13 @@ class Connection:
     ) -> Msg:
         """One request, one answer. Raises ``JournalUnavailable``: without an answer nothing is known."""
         self.require()
+        sent_at = asyncio.get_running_loop().time()
         task = asyncio.ensure_future(self._client.request(subject, data, timeout=timeout, headers=headers))
         self._requests.add(task)
+        answer: Msg | None = None
         try:
-            return await task
+            answer = await task
+            return answer
         except asyncio.CancelledError:
             current = asyncio.current_task()
             if current is not None and current.cancelling():
@@ -151,6 +159,15 @@ class Connection:
         finally:
             task.cancel()
             self._requests.discard(task)
+            if answer is None:
+                self._not_served(since=sent_at)
+
+    def served(self, *, served: bool) -> None:
+        """What the caller makes of an answer: of use, or only that the server cannot serve right now."""
+        if served:
+            self._unserved_since = None
+        else:
+            self._not_served(since=asyncio.get_running_loop().time())
 
     async def publish(
         self, subject: str, data: bytes = b"", *, headers: dict[str, str] | None = None, reply: str = ""
@@ -191,6 +208,17 @@ class Connection:
         if not self._client.is_connected:
             raise JournalUnavailable(f"not connected to NATS at {self._settings.place}: {self._last_error!r}")
 
+    def _not_served(self, *, since: float) -> None:
+        """Leave a server that has not served for too long, where there are others."""
+        now = asyncio.get_running_loop().time()
+        self._unserved_since = min(since, now if self._unserved_since is None else self._unserved_since)
+        if now - self._unserved_since < _UNSERVED_SECONDS_MAX:
+            return
+        self._unserved_since = None
+        if self._client.is_connected and len(self._client.servers) > 1 and not self._closing:
+            _log.warning("the NATS server does not serve; another one is tried", server=str(self._client.connected_url))
+            self._switching = asyncio.create_task(self._client.force_reconnect())
+
     async def _connect(self) -> None:
         settings = self._settings
         self._client = Client()
@@ -209,13 +237,16 @@ class Connection:
             user=settings.user,
             password=settings.password,
             token=settings.token,
-            user_credentials=str(settings.credentials_file) if settings.credentials_file else None,
-            tls=_tls_context(settings),
+            user_credentials=str(settings.credentials_file or "") or None,
+            tls=tls_context(
+                settings.tls_ca_file, settings.tls_cert_file, settings.tls_key_file, wanted="tls://" in settings.url
+            ),
         )
         await self._on_connected()
 
     async def _on_connected(self) -> None:
         self._last_error = None
+        self._unserved_since = None
         self._connected.set()
 
     async def _on_error(self, error: Exception) -> None:
@@ -266,17 +297,3 @@ async def connect(settings: ConnectionSettings, *, name: str = "lws-events", tim
 def _without_user(url: str) -> str:
     scheme, separator, rest = url.rpartition("//")
     return scheme + separator + rest.rpartition("@")[2]
-
-
-def _tls_context(settings: ConnectionSettings) -> Any:
-    """None unless TLS is asked for. Raises ``UnsuitableServer`` for files that cannot be used."""
-    files = (settings.tls_ca_file, settings.tls_cert_file, settings.tls_key_file)
-    if not any(files) and "tls://" not in settings.url:
-        return None
-    try:
-        context = ssl.create_default_context(cafile=settings.tls_ca_file)
-        if settings.tls_cert_file is not None:
-            context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
-    except (OSError, ssl.SSLError) as error:
-        raise UnsuitableServer(f"TLS files for NATS cannot be used: {error}") from error
-    return context

@@ -85,6 +85,7 @@ async def api(connection: Connection, subject: str, body: Any = None) -> dict[st
     await connection.wait_connected()
     answer = await connection.request(f"$JS.API.{subject}", data)
     error = _ERROR_ANSWER.decode(answer.data).error
+    connection.served(served=error is None or error.code != 503)
     if error is not None:
         raise _api_error(error, subject)
     decoded: dict[str, Any] = msgspec.json.decode(answer.data)
@@ -113,6 +114,7 @@ async def publish(
     if message.expected_subject_sequence is not None:
         headers[_EXPECTED_SUBJECT] = str(message.expected_subject_sequence)
     answer = await connection.request(message.subject, message.data, headers=headers or None)
+    connection.served(served=True)
     return _acknowledgement(answer, message, expected=expected_last_sequence)
 
 
@@ -136,6 +138,7 @@ async def publish_batch(
         if number == len(messages):
             headers["Nats-Batch-Commit"] = "1"
             answer = await connection.request(message.subject, message.data, headers=headers)
+            connection.served(served=True)
             return _acknowledgement(answer, message, expected=expected_last_sequence)
         await connection.publish(message.subject, message.data, headers=headers)
     raise AssertionError("a batch has at least one message")
