@@ -219,16 +219,19 @@ async def test_who_leads_is_told_by_an_event_on_the_lease(instances: Instances) 
 
 
 async def test_each_instance_serves_the_webhooks(instances: Instances) -> None:
-    probe = workload.manifest(instances.plane.namespace, groups=1, size=1, name="probe")
+    probe = workload.manifest(instances.plane.namespace, groups=GROUPS, size=SIZE, name="probe")
     for member in instances.members:
         instances.admit_by(member.webhook_port)
 
         async def admitted() -> bool:
-            with contextlib.suppress(ApiError):  # the connection that was just reset
-                collection = leaderworkersets(instances.plane.namespace)
+            collection = leaderworkersets(instances.plane.namespace)
+            try:
                 answer = await instances.plane.api.call("POST", collection, probe, params={"dryRun": "All"})
-                return "networkConfig" in answer["spec"]
-            return False
+            except ApiError as error:
+                if error.code == 500:  # the connection that was just reset
+                    return False
+                raise
+            return "networkConfig" in answer["spec"]
 
         await eventually(admitted, what=f"{member.name} alone to admit a set")
     instances.admit_by(*(member.webhook_port for member in instances.members))
