@@ -55,14 +55,14 @@ class Metrics:
         )
         self._decisions = Counter("lws_events_decisions", "Decisions recorded.", registry=registry)
         self._commands = Counter(
-            "lws_events_commands", "Outcomes of commands.", ["command", "outcome"], registry=registry
+            "lws_events_commands", "Outcomes of commands: `succeeded`, `failed`, `superseded`.", ["command", "outcome"], registry=registry
         )
         self._issued = Counter(
             "lws_events_commands_issued", "Commands decided, timers included.", ["command"], registry=registry
         )
         self._lag = Histogram(
             "lws_events_event_lag_seconds",
-            "From the recording of an event until it was decided about.",
+            "From the recording of an event until it was taken in.",
             buckets=_LAG_SECONDS,
             registry=registry,
         )
@@ -75,7 +75,7 @@ class Metrics:
             registry=registry,
         )
         self._requests = Counter(
-            "rest_client_requests", "Requests to the API server.", ["code", "host", "method"], registry=registry
+            "rest_client_requests", "Requests to the API server; code `<error>`: no answer.", ["code", "host", "method"], registry=registry
         )
         self._leader = Gauge(
             "leader_election_master_status", "1 while this process leads.", ["name"], registry=registry
@@ -96,7 +96,7 @@ class Metrics:
             registry=registry,
         )
         self._webhook_requests = Counter(
-            "controller_runtime_webhook_requests", "Admission requests.", ["webhook", "code"], registry=registry
+            "controller_runtime_webhook_requests", "Admission requests; a denial counts as 200.", ["webhook", "code"], registry=registry
         )
         self._webhook_seconds = Histogram(
             "controller_runtime_webhook_latency_seconds",
