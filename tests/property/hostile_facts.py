@@ -175,6 +175,7 @@ STATEFULSETS_OBSERVED = st.builds(
     partition=st.sampled_from([None, 0, 1, -1, 2**31]),
     status_replicas=st.sampled_from([0, 1, 3, -1]),
     available_replicas=st.sampled_from([0, 1, 2, 3]),
+    claims=BROKEN.map(msgspec.Raw),
 )
 SERVICES_OBSERVED = st.builds(events.ServiceObserved, **VIEW, owner=OWNERS, headless=st.booleans())
 REVISIONS_OBSERVED = st.builds(

