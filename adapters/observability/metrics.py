@@ -55,7 +55,10 @@ class Metrics:
         )
         self._decisions = Counter("lws_events_decisions", "Decisions recorded.", registry=registry)
         self._commands = Counter(
-            "lws_events_commands", "Outcomes of commands: `succeeded`, `failed`, `superseded`.", ["command", "outcome"], registry=registry
+            "lws_events_commands",
+            "Outcomes of commands: `succeeded`, `failed`, `superseded`.",
+            ["command", "outcome"],
+            registry=registry,
         )
         self._issued = Counter(
             "lws_events_commands_issued", "Commands decided, timers included.", ["command"], registry=registry
@@ -75,7 +78,10 @@ class Metrics:
             registry=registry,
         )
         self._requests = Counter(
-            "rest_client_requests", "Requests to the API server; code `<error>`: no answer.", ["code", "host", "method"], registry=registry
+            "rest_client_requests",
+            "Requests to the API server; code `<error>`: no answer.",
+            ["code", "host", "method"],
+            registry=registry,
         )
         self._leader = Gauge(
             "leader_election_master_status", "1 while this process leads.", ["name"], registry=registry
@@ -96,7 +102,10 @@ class Metrics:
             registry=registry,
         )
         self._webhook_requests = Counter(
-            "controller_runtime_webhook_requests", "Admission requests; a denial counts as 200.", ["webhook", "code"], registry=registry
+            "controller_runtime_webhook_requests",
+            "Admission requests; a denial counts as 200.",
+            ["webhook", "code"],
+            registry=registry,
         )
         self._webhook_seconds = Histogram(
             "controller_runtime_webhook_latency_seconds",
