@@ -28,14 +28,17 @@ class Program:
         kubeconfig: Path | None = None,
         environment: dict[str, str] | None = None,
         name: str = "controller",
+        plain: bool = True,
     ) -> None:
+        """``plain``: metrics for whoever asks, where ``metrics`` finds them."""
         self.data_dir = directory / f"{name}-data"
         self.health_port, self.metrics_port = free_ports(2)
         self._log = directory / f"{name}.log"
         command = [
             *(PROGRAM, "run", "--health-probe-bind-address", f"127.0.0.1:{self.health_port}"),
-            *("--metrics-bind-address", f"127.0.0.1:{self.metrics_port}", "--no-metrics-secure"),
         ]
+        if plain:
+            command += ["--metrics-bind-address", f"127.0.0.1:{self.metrics_port}", "--no-metrics-secure"]
         if kubeconfig is not None:
             command += ["--kubeconfig", str(kubeconfig)]
         if "--nats-url" not in arguments:
