@@ -239,6 +239,17 @@ class ObjectNotRecorded(msgspec.Struct, frozen=True, omit_defaults=True, kw_only
     problem: str
 
 
+class SetChangeMissed(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="SetChangeMissed"):
+    """A set was changed while nobody was watching. Its children as they are now follow, and then the set itself.
+
+    Until then what is known of it is no ground for decisions: another controller may have acted on the change.
+    """
+
+    uid: str
+    resource_version: str
+    """Of the set as it is now."""
+
+
 Observation = (
     SetObserved
     | SetStatusObserved
@@ -255,7 +266,7 @@ Observation = (
     | PodGroupDeleted
 )
 Outcome = CommandSucceeded | CommandFailed
-Fact = Observation | Outcome | TimerFired | SpecChangeRequested | EpochStarted | ObjectNotRecorded
+Fact = Observation | Outcome | TimerFired | SpecChangeRequested | EpochStarted | ObjectNotRecorded | SetChangeMissed
 
 
 class Envelope(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

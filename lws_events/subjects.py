@@ -28,6 +28,7 @@ OUTCOME: Final = "outcome"
 TIMER: Final = "timer"
 REQUEST: Final = "request"
 UNRECORDED: Final = "unrecorded"
+MISSED: Final = "missed"
 
 _PARSED_MAX: Final = 4096
 """How many subjects stay taken apart: journals are mostly about the same few objects, again and again."""

@@ -53,6 +53,7 @@ from lws_events.events import (
     RevisionObserved,
     ServiceDeleted,
     ServiceObserved,
+    SetChangeMissed,
     SetDeleted,
     SetObserved,
     SetStatusObserved,
@@ -104,6 +105,8 @@ def explain_fact(fact: Fact, name: str) -> str:  # noqa: PLR0912 (one branch for
             return f"{fact.user} asked to {fact.operation} the LeaderWorkerSet, and admission let it pass"
         case EpochStarted():
             return f"epoch {fact.epoch} of the journal began"
+        case SetChangeMissed():
+            return f"LeaderWorkerSet {name} was changed while nobody was watching (version {fact.resource_version})"
         case ObjectNotRecorded():
             kind, _, of = name.partition("/")
             return f"{kind} {of} (version {fact.resource_version}) could not be recorded: {fact.problem}"

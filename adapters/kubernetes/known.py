@@ -20,7 +20,7 @@ class Change(NamedTuple):
     """Something to be recorded."""
 
     key: Key
-    fact: events.View | events.Deleted | events.ObjectNotRecorded
+    fact: events.View | events.Deleted | events.ObjectNotRecorded | events.SetChangeMissed
     again: bool = False
     """Of a version that was recorded before: not the object has changed, but its node, or a setting."""
 

@@ -172,14 +172,15 @@ class Observer:
             pod_groups, listing = await listing_unless_failed(self._gang_watcher)
             watches[followed.kind] = await stack.enter_async_context(aclosing(pod_groups))
             listed |= {} if listing is None else {followed.kind: listing}
-        ahead = [kind for kind, listing in listed.items() if known.is_ahead(kind, listing.resource_version)]
-        if ahead:
+        if ahead := [kind for kind, listing in listed.items() if known.is_ahead(kind, listing.resource_version)]:
             _log.error(_GONE_BACK, kinds=ahead)
+        known_sets = {key: entry.uid for key, entry in known.live(subjects.SET)}
         for kind, listing in listed.items():
             missed |= await self._differences(known, kind, listing, initial=True)
         self._known = known  # only now: an object created meanwhile by a command must not look vanished
         last: asyncio.Future[int] | None = None
-        for change in [*self._reduction.problems(), *recovery.across_kinds(missed)]:
+        announced = [*recovery.announcements(known_sets, missed), *self._reduction.problems()]
+        for change in [*announced, *recovery.across_kinds(missed)]:
             last = await self._publish(change)
         if last is not None:
             await asyncio.wait({last})

@@ -38,6 +38,21 @@ def compare(known: Known, listed: Mapping[Key, events.View], vanished: Iterable[
     return [change for _, change in ranked]
 
 
+def announcements(known_sets: Mapping[Key, str], changes: Mapping[str, list[Change]]) -> list[Change]:
+    """Of the known sets (address → uid) those that were changed: told first, so that nothing is decided meanwhile.
+
+    Another controller may have acted on such a change, and what it did must not be judged by what a set was before.
+    """
+    return [
+        Change(
+            change.key._replace(kind=subjects.MISSED),
+            events.SetChangeMissed(uid=change.fact.uid, resource_version=change.fact.resource_version),
+        )
+        for change in changes.get(subjects.SET, [])
+        if isinstance(change.fact, events.SetObserved) and known_sets.get(change.key) == change.fact.uid
+    ]
+
+
 def across_kinds(changes: Mapping[str, list[Change]]) -> list[Change]:
     """What was missed, by kind, in the order in which it is recorded.
 

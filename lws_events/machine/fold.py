@@ -10,7 +10,7 @@ from typing import Any, assert_never
 
 import msgspec
 
-from lws_events import commands, events, names
+from lws_events import commands, events, names, subjects
 from lws_events.foreign_json import UnreadableJsonError, read_json
 from lws_events.machine import (
     counting,
@@ -69,7 +69,16 @@ def fold(state: Aggregate, fact: events.Fact, *, name: str, at_ms: int) -> Chang
             return outcomes.fold_outcome(state, fact, at_ms=at_ms)
         case events.TimerFired():
             return outcomes.fold_timer(state, fact)
-        case events.SpecChangeRequested() | events.EpochStarted() | events.ObjectNotRecorded():
+        case events.SetChangeMissed():
+            known = state.set_
+            if known is not None and known.uid == fact.uid:
+                state.change_missed = precedes(known.resource_version, fact.resource_version)
+            return Change.NOTHING
+        case events.ObjectNotRecorded():
+            # What was known stays known, and has to do.
+            state.change_missed = state.change_missed and fact.kind != subjects.SET
+            return Change.NOTHING
+        case events.SpecChangeRequested() | events.EpochStarted():
             return Change.NOTHING
         case _:
             assert_never(fact)
@@ -79,6 +88,7 @@ def _fold_set(state: Aggregate, fact: events.SetObserved) -> Change:
     known = state.set_
     if sight.is_late(state, fact, known) or fact == known:
         return Change.NOTHING
+    state.change_missed = False
     if known is not None and known.uid != fact.uid:
         sight.note_replaced(state, fact, known)
         _forget_set(state)
@@ -140,6 +150,7 @@ def _forget_set(state: Aggregate) -> None:
     state.status = {}
     state.revision_names_taken = []
     state.unrecorded_key = ""
+    state.change_missed = False
     state.claims_disputed = False
     state.metadata_due = {}
     state.dropped_labels = []

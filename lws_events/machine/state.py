@@ -192,6 +192,8 @@ class Aggregate(msgspec.Struct, omit_defaults=True):
     """Key of the revision that groups are to have."""
     chosen_for: str = ""
     """The wanted data for which ``target_key`` was chosen."""
+    change_missed: bool = False
+    """The set is another one than is known here, and is about to be told of (``SetChangeMissed``)."""
     unrecorded_key: str = ""
     """Key of a leader StatefulSet whose revision is missing and cannot be made anew from the live spec (spec D26)."""
     claims_disputed: bool = False
@@ -264,8 +266,9 @@ class Aggregate(msgspec.Struct, omit_defaults=True):
 
     @property
     def is_active(self) -> bool:
-        """The set exists and is not on its way out: only then is anything done (spec 4.2 step 2)."""
-        return self.set_ is not None and self.spec is not None and self.set_.deleting_since is None
+        """The set exists as it is known, and is not on its way out: only then is anything done (spec 4.2 step 2)."""
+        known = self.set_ is not None and self.spec is not None and not self.change_missed
+        return known and self.set_ is not None and self.set_.deleting_since is None
 
     def size_of(self, group: Group) -> int:
         """Pods of a group: by its leader's annotation, so that an old group keeps its own size (spec D29)."""

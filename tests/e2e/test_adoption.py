@@ -316,6 +316,13 @@ async def test_handed_back_and_taken_over_again_nothing_changes(story: Story) ->
     before = await story.versions(*names)
     await story.hand_back(*names)
     assert await story.versions(*names) == before
+
+    # The reference is in charge for a while, so what we last applied is no longer what is there.
+    await story.sets.scale("single", 3)
+    await story.reference.apply("single", key=story.keys["single"])
+    await story.reference.run_groups("single")
+    await story.reference.put_status("single", conditions=AVAILABLE)
+    before = await story.versions(*names)
     await story.take_over()
     assert story.written() == Counter()
     assert await story.versions(*names) == before

@@ -220,6 +220,25 @@ async def test_what_was_missed_is_recorded_leaders_ends_first() -> None:
             ]
 
 
+async def test_a_change_of_a_set_that_was_missed_is_announced_before_its_children() -> None:
+    async with world() as w:
+        w.sets.items = [obj("set", 5, uid="u"), obj("calm", 6, uid="c")]
+        w.revisions.items = [obj("set-a-1", 4)]
+        async with w.observing():
+            before = len(w.shown())
+        changed = obj("set", 50, uid="u")
+        changed["metadata"]["generation"] = 9
+        w.sets.items = [changed, obj("calm", 6, uid="c")]
+        w.revisions.items = [obj("set-a-1", 40, uid="new-revision")]
+        async with w.observing():
+            assert w.shown()[before:] == [
+                "set SetChangeMissed@50",
+                "set-a-1 RevisionDeleted@40 inferred",
+                "set-a-1 RevisionObserved@40",
+                "set SetObserved@50",
+            ]
+
+
 async def test_a_set_of_the_same_name_with_another_uid_is_an_end_and_a_beginning() -> None:
     async with world() as w:
         w.sets.items = [obj("set", 5, uid="old")]

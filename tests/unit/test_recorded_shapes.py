@@ -95,6 +95,7 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
         '{"type":"ObjectNotRecorded","uid":"uid","resource_version":"resource_version","kind":"kind","problem":"problem"}',
         {},
     ),
+    ('{"type":"SetChangeMissed","uid":"uid","resource_version":"resource_version"}', {}),
 ]
 COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ('{"command":"CreateControllerRevision","name":"name","manifest":{}}', {"leader_set": "", "template": None}),
