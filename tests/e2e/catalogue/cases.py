@@ -121,8 +121,12 @@ class Case:
             await self.api.create(core("pods", self.namespace), self._worker(lws, index, leader=leader))
 
     async def drop(self, start: int, end: int) -> None:
-        """Delete the leader pods [start, end), each followed by its worker StatefulSet."""
+        """Delete the leader pods [start, end), each followed by its worker StatefulSet.
+
+        One that is still to be made is waited for: nobody would collect it afterwards.
+        """
         for group in range(start, end):
+            await self._worker_set_exists(group)
             await self.api.delete(core("pods", self.namespace, self._object(group)))
             await self.api.delete(statefulsets(self.namespace, self._object(group)))
 
@@ -210,6 +214,14 @@ class Case:
             interval_seconds=INTERVAL_SECONDS,
         )
         await self._all_available(found)
+
+    async def _worker_set_exists(self, group: int) -> None:
+        await eventually(
+            lambda: self.statefulset(group),
+            what=f"worker StatefulSet {self._object(group)}",
+            timeout_seconds=LIMIT_SECONDS,
+            interval_seconds=INTERVAL_SECONDS,
+        )
 
     async def _all_available(self, found: Json) -> None:
         count = found["spec"]["replicas"]
