@@ -35,6 +35,7 @@ CLUSTER_RIGHTS: Final[Rights] = {
 CONFIGURATION_RIGHTS: Final[Rights] = {
     ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"): ({"get", "update"}, {MUTATING}),
     ("admissionregistration.k8s.io", "validatingwebhookconfigurations"): ({"get", "update"}, {VALIDATING}),
+    ("apps", "statefulsets"): ({"get"}, set()),
 }
 REVIEW_RIGHTS: Final[Rights] = {
     ("authentication.k8s.io", "tokenreviews"): ({"create"}, set()),
