@@ -17,9 +17,9 @@ import msgspec
 from rich.console import Console
 
 from adapters.observability.logs import configure_tool_logs
-from tests.bench import cluster_run, cost_per_event, floor, journal_run, machine, recorded
+from tests.bench import cluster_run, cost_per_event, floor, journal_run, machine, recorded, take_over
 from tests.bench.controllers import OUR_COMMAND, OUR_USER_AGENT, OURS, Controller, ControllerEnded
-from tests.bench.figures import ClusterRun, CostPerEvent, JournalFigures, Report
+from tests.bench.figures import ClusterRun, CostPerEvent, JournalFigures, Report, TakeOver
 from tests.bench.printing import print_report
 from tests.controlplane.build import BuildError, binaries
 
@@ -67,6 +67,7 @@ class _Results:
         self.runs: list[ClusterRun] = []
         self.costs: list[CostPerEvent] = []
         self.journal: JournalFigures | None = None
+        self.take_over: TakeOver | None = None
 
 
 def main() -> int:
@@ -83,7 +84,13 @@ def main() -> int:
         code = 1
     except KeyboardInterrupt:
         code = _INTERRUPTED
-    report = Report(machine=described, runs=results.runs, journal=results.journal, cost_per_event=results.costs)
+    report = Report(
+        machine=described,
+        runs=results.runs,
+        journal=results.journal,
+        cost_per_event=results.costs,
+        take_over=results.take_over,
+    )
     if report.runs or report.cost_per_event:
         print_report(report, Console(width=None if sys.stdout.isatty() else 160, highlight=False))
         options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
@@ -104,6 +111,8 @@ def _measure(options: argparse.Namespace, results: _Results) -> None:
             for each in options.sets:  # the last journal is kept
                 asyncio.run(_cluster(options, results, each, journal_file=journal_file))
             source = f"recorded in the run of {last}"
+            _progress("measuring a take-over")
+            results.take_over = asyncio.run(take_over.measure())
         _progress("measuring the machine")
         results.costs = cost_per_event.measure()
         _progress("measuring the journal")

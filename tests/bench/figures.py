@@ -135,6 +135,16 @@ class JournalFigures(msgspec.Struct, frozen=True, kw_only=True):
     """``replayed_from_file`` as a fraction of ``decoded``."""
 
 
+class TakeOver(msgspec.Struct, frozen=True, kw_only=True):
+    """From the kill of the leader to the first write of its successor."""
+
+    kills: int
+    lease_seconds: float
+    median_seconds: float
+    max_seconds: float
+    max_ratio_to_lease: float
+
+
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that one call of the bench measured."""
 
@@ -142,6 +152,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     runs: list[ClusterRun]
     journal: JournalFigures | None
     cost_per_event: list[CostPerEvent] = []
+    take_over: TakeOver | None = None
 
 
 def percentile(values: Sequence[float], fraction: float) -> float:

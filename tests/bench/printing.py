@@ -7,7 +7,16 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench import workload
-from tests.bench.figures import ClusterRun, CostPerEvent, JournalFigures, Latency, Machine, ProcessCost, Report
+from tests.bench.figures import (
+    ClusterRun,
+    CostPerEvent,
+    JournalFigures,
+    Latency,
+    Machine,
+    ProcessCost,
+    Report,
+    TakeOver,
+)
 
 _NOTHING = "–"
 
@@ -19,6 +28,8 @@ def print_report(report: Report, console: Console) -> None:
         console.print(_cluster(report.runs))
     if report.cost_per_event:
         console.print(_cost_per_event(report.cost_per_event))
+    if report.take_over is not None:
+        console.print(_take_over(report.take_over))
     if report.journal is not None:
         console.print(_journal(report.journal))
 
@@ -92,6 +103,16 @@ def _cost_per_event(costs: Sequence[CostPerEvent]) -> Table:
     table.add_row("while it comes up", *(f"{cost.created_us:.1f}" for cost in costs))
     table.add_row("while a few groups are recreated", *(f"{cost.recreated_us:.1f}" for cost in costs))
     table.add_row("while a few groups are rolled", *(f"{cost.rolled_us:.1f}" for cost in costs))
+    return table
+
+
+def _take_over(figures: TakeOver) -> Table:
+    table = Table(title=f"The leader is killed, {figures.kills} times", title_justify="left")
+    table.add_column("until the other instance writes")
+    table.add_column("", justify="right")
+    table.add_row("lease duration, seconds", f"{figures.lease_seconds:.0f}")
+    table.add_row("seconds, median / longest", f"{figures.median_seconds:.2f} / {figures.max_seconds:.2f}")
+    table.add_row("longest as a ratio to the lease duration", f"{figures.max_ratio_to_lease:.2f}")
     return table
 
 
