@@ -1,6 +1,7 @@
 """NATS servers that somebody else runs: TLS, tokens, and servers that cannot hold a journal."""
 
 import asyncio
+import contextlib
 import datetime
 import ipaddress
 from collections.abc import AsyncIterator
@@ -14,12 +15,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from adapters.journal.errors import JournalFull, UnsuitableServer
+from adapters.journal.errors import JournalFull, JournalUnavailable, UnsuitableServer
 from adapters.journal.port import Message
-from adapters.nats import streams
+from adapters.nats import streams, wire
 from adapters.nats.connection import Connection, ConnectionSettings, connect
 from adapters.nats.journal import open_journal
 from adapters.nats.server_process import find_server
+from tests.controlplane.api import eventually
+from tests.controlplane.cluster import free_ports
+from tests.controlplane.processes import Child
 
 DEADLINE_SECONDS = 30.0
 
@@ -130,3 +134,25 @@ class _OldServer:
 async def test_a_server_that_is_too_old_is_refused() -> None:
     with pytest.raises(UnsuitableServer, match=r"2\.11\.9 is too old.*2\.12\.0.*--nats-url"):
         await streams.require_server(cast(Connection, _OldServer()))
+
+
+async def test_a_server_that_lives_but_cannot_serve_is_left_for_another(tmp_path: Path) -> None:
+    """As one that is cut off from the other servers of its cluster: it answers, but not what JetStream is asked."""
+    (port,) = free_ports(1)
+    other = Child(
+        [str(find_server()), "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(tmp_path)], log=tmp_path / "log"
+    )
+    async with serving(tmp_path, "") as useless:
+        connection = await connect(ConnectionSettings(url=f"nats://127.0.0.1:{useless},nats://127.0.0.1:{port}"))
+        other.start()
+
+        async def served() -> bool:
+            with contextlib.suppress(JournalUnavailable):
+                return bool(await wire.api(connection, "INFO"))
+            return False
+
+        try:
+            await eventually(served, what="the other server to be used")
+        finally:
+            await connection.close()
+            other.kill()

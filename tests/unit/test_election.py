@@ -1,5 +1,6 @@
 """Leader election: taking, keeping, losing and giving back the Lease, by a clock that the test turns."""
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +11,7 @@ from aiohttp import web
 from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.election import Election, ElectionSettings, new_identity, own_namespace
 from adapters.kubernetes.errors import ElectionError, LeadershipLost
+from adapters.kubernetes.pace import SystemClock
 from tests.unit.scripted_api import ScriptedApi, lost, refuse
 from tests.unit.virtual_clocks import TurnedClock
 
@@ -204,3 +206,61 @@ async def test_durations_with_which_two_could_lead_are_refused() -> None:
     async with ScriptedApi() as api, api.client() as client:
         with pytest.raises(ValueError, match="renew deadline"):
             Election(client, clock=TurnedClock(), settings=ElectionSettings(lease_seconds=5))
+
+
+async def test_a_lease_is_taken_at_the_moment_in_which_it_expires() -> None:
+    """Within its duration and the time between two looks, whenever its holder died."""
+    clock = TurnedClock(chance=0.7)
+    async with ScriptedApi() as api, api.client() as client:
+        Lease(api, HELD)
+        acquiring = await clock.start(candidate(client, clock, "b").acquire())
+        await clock.turn(14.9)
+        assert not acquiring.done()
+        await clock.turn(0.1)
+        await acquiring
+
+
+async def test_one_request_that_nobody_answers_does_not_cost_the_lease() -> None:
+    async def never(_: web.Request) -> web.StreamResponse:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    settings = ElectionSettings(lease_seconds=2, renew_deadline_seconds=0.8, retry_seconds=0.1)
+    async with ScriptedApi() as api, api.client() as client:
+        Lease(api)
+        election = Election(client, clock=SystemClock(), namespace="lws-system", identity="a", settings=settings)
+        await election.acquire()
+        api.script("PUT", LEASE, never)
+        keeping = asyncio.create_task(election.keep())
+        async with asyncio.timeout(10):
+            while len(api.requests("PUT")) < 4:
+                assert not keeping.done(), keeping.exception()
+                await asyncio.sleep(0.005)
+        assert election.holds()
+        keeping.cancel()
+        await asyncio.gather(keeping, return_exceptions=True)
+
+
+async def test_one_who_stood_still_for_too_long_holds_nothing() -> None:
+    clock = TurnedClock()
+    async with ScriptedApi() as api, api.client() as client:
+        Lease(api)
+        election = candidate(client, clock, "a")
+        assert not election.holds()
+        await election.acquire()
+        assert election.holds()
+        await clock.turn(10)  # without ``keep``: the process was stopped
+        assert not election.holds()
+
+
+async def test_who_could_not_do_the_work_does_not_take_the_lease() -> None:
+    clock, able = TurnedClock(), False
+    async with ScriptedApi() as api, api.client() as client:
+        lease = Lease(api)
+        acquiring = await clock.start(candidate(client, clock, "a").acquire(while_able=lambda: able))
+        await clock.turn(30)
+        assert lease.spec is None
+        able = True
+        await clock.turn(2)
+        await acquiring
+    assert lease.spec is not None
