@@ -67,6 +67,8 @@ def why(
 ) -> None:
     """Show why groups of a set were recreated: from the failed pod to the group that is ready again.
 
+    And what was left alone: failures that ended no group, and objects that claim to be the set's and are not.
+
     Examples:
 
       lws-events why default/sample
@@ -74,13 +76,15 @@ def why(
     """
     import msgspec
 
-    from adapters.cli.printing import chain_lines, console, print_json_array, remark
+    from adapters.cli.printing import chain_lines, console, entry_lines, print_json_array, remark
     from adapters.cli.reading import open_for_reading
     from projections.chain import recreations
+    from projections.left_alone import LeftAlone
 
     with open_for_reading(source) as reader:
         name = reader.find_set(set_name, namespace=namespace)
-        found = recreations(reader.steps_of(name), name, group=group)
+        alone = LeftAlone(name, group=group)
+        found = recreations(alone.noting(reader.steps_of(name)), name, group=group)
         if output is Output.JSON:
             print_json_array(msgspec.structs.asdict(one) | {"elapsed_ms": one.elapsed_ms} for one in found)
             return
@@ -89,5 +93,9 @@ def why(
             for line in chain_lines(one):
                 screen.print(line)
             told = True
+        if alone.entries:
+            screen.print("Left alone", style="bold")
+        for line in entry_lines(alone.entries):
+            screen.print(line)
     if not told:
         remark(f"no group of {name} was recreated" if group is None else f"group {group} of {name} was not recreated")

@@ -9,8 +9,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from adapters.cli.main import app
+from lws_events import subjects
 from lws_events.decisions import ConditionChanged
-from lws_events.events import PodDeleted
+from lws_events.events import ObjectNotRecorded, Owner, PodDeleted
 from lws_events.subjects import SetName
 from tests.journal_builder import START_MS, JournalBuilder
 from tests.unit.cli.recreated_group import recreated_group, write
@@ -246,3 +247,19 @@ def test_times_are_those_of_the_events(file: Path) -> None:
     entries = answer("timeline", "sample", "--file", file)
     assert entries[0]["at_ms"] == START_MS
     assert entries[0]["at"] == "2026-01-01T00:00:00.000Z"
+
+
+def test_why_and_timeline_tell_what_was_left_alone(tmp_path: Path) -> None:
+    journal = recreated_group()
+    journal.pod("sample-7", uid="forged", phase="Running", owner=Owner("ReplicaSet", "web", "r"))
+    problem = "it is nested more than 200 levels deep"
+    lost = ObjectNotRecorded(uid="r", resource_version="9", kind="revision", problem=problem)
+    journal.fact(subjects.UNRECORDED, "revision/sample-x-1", lost)
+    exported = write(journal, tmp_path / "journal.jsonl")
+    left_alone = "Pod sample-7 is left alone, because it is controlled by ReplicaSet web"
+    for group in ((), ("--group", "7")):
+        assert left_alone in run("why", "default/sample", *group, "--file", exported).stdout
+        assert left_alone in run("timeline", "default/sample", *group, "--file", exported).stdout
+    assert left_alone not in run("why", "default/sample", "--group", "0", "--file", exported).stdout
+    told = run("timeline", "default/sample", "--file", exported).stdout
+    assert f"revision sample-x-1 (version 9) could not be recorded: {problem}" in told
