@@ -109,8 +109,10 @@ def _values(name: str, kind: Any) -> st.SearchStrategy[Any]:
     if name in BY_FIELD:
         return BY_FIELD[name]
     if isinstance(kind, types.UnionType):
-        return st.one_of([st.none() if each is type(None) else BY_TYPE[each] for each in typing.get_args(kind)])
-    return BY_TYPE[kind]
+        return st.one_of([_values("", each) for each in typing.get_args(kind)])
+    if kind is type(None):
+        return st.none()
+    return BY_TYPE[kind] if kind in BY_TYPE else _facts(kind)
 
 
 def _facts(fact: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
