@@ -1,9 +1,8 @@
 """Facts: what was observed in the cluster, what came of a command, and what time it is.
 
 An event is one message of the EVENTS stream. Its subject (see ``subjects``) says which set and which object it is
-about; its body is an ``Envelope``: when it was recorded, and one fact in the past tense. Observations are *reduced
-views*: what the state machine, an audit or a person needs, nothing else, so that a kubelet's heartbeat is no event.
-Templates stay the raw JSON that the API server sent.
+about; its body is an ``Envelope``: when it was recorded, and one fact in the past tense. Observations are reduced
+``views`` of objects.
 
 This module decides nothing. A released shape is never changed in place (``docs/decisions/0006``).
 """
@@ -13,124 +12,61 @@ from typing import Final
 import msgspec
 
 from lws_events.errors import UnknownShapeError
+from lws_events.views import (
+    NOT_RECORDED,
+    ContainerExit,
+    Disruption,
+    Owner,
+    PodGroupObserved,
+    PodObserved,
+    RevisionObserved,
+    ServiceObserved,
+    SetObserved,
+    SetStatusObserved,
+    StatefulSetObserved,
+    View,
+)
+
+__all__ = [
+    "NOT_RECORDED",
+    "SCHEMA",
+    "SUPERSEDED",
+    "CommandFailed",
+    "CommandSucceeded",
+    "ContainerExit",
+    "Deleted",
+    "Disruption",
+    "Envelope",
+    "EpochStarted",
+    "Fact",
+    "LogCaptured",
+    "ObjectNotRecorded",
+    "Observation",
+    "Outcome",
+    "Owner",
+    "PodDeleted",
+    "PodGroupDeleted",
+    "PodGroupObserved",
+    "PodObserved",
+    "RevisionDeleted",
+    "RevisionObserved",
+    "ServiceDeleted",
+    "ServiceObserved",
+    "SetChangeMissed",
+    "SetDeleted",
+    "SetObserved",
+    "SetStatusObserved",
+    "SpecChangeRequested",
+    "StatefulSetDeleted",
+    "StatefulSetObserved",
+    "TimerFired",
+    "View",
+    "decode",
+    "encode",
+]
 
 SCHEMA: Final = 1
 """Highest ``Envelope.schema`` that this release reads."""
-
-
-class View(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
-    """What every observation carries. ``uid`` and ``resource_version`` order two views of one object name."""
-
-    uid: str
-    resource_version: str
-    deleting_since: str | None = None
-    """``metadata.deletionTimestamp`` (RFC 3339) of an object on its way out."""
-
-
-class Owner(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The controller owner reference of an object."""
-
-    kind: str
-    name: str
-    uid: str
-
-
-class SetObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="SetObserved"):
-    """A LeaderWorkerSet's metadata and spec. Its status is a fact of its own (``SetStatusObserved``)."""
-
-    generation: int
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
-    """All but kubectl's last-applied copy, which nothing here reads (spec D39)."""
-    spec: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-class SetStatusObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="SetStatusObserved"):
-    """A LeaderWorkerSet's ``status`` as raw JSON."""
-
-    status: msgspec.Raw = msgspec.Raw(b"{}")
-
-
-NOT_RECORDED: Final = msgspec.Raw(b"null")
-"""In place of JSON that is of no interest, or that an earlier release did not record."""
-
-
-class StatefulSetObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="StatefulSetObserved"):
-    """A leader or worker StatefulSet (which of them: its owner's kind), without its template."""
-
-    generation: int
-    labels: dict[str, str] = {}
-    annotations: dict[str, str] = {}
-    """Only the keys below ``leaderworkerset.sigs.k8s.io/``."""
-    owner: Owner | None = None
-    replicas: int = 0
-    partition: int | None = None
-    """None where the StatefulSet has no ``rollingUpdate`` block."""
-    status_replicas: int = 0
-    ready_replicas: int = 0
-    available_replicas: int = 0
-    current_revision: str = ""
-    update_revision: str = ""
-    claims: msgspec.Raw = NOT_RECORDED
-    """``spec.volumeClaimTemplates`` of one that no pod owns, as the API server sent them (a list; spec D10); null where
-    they were not recorded."""
-    max_unavailable: int | None = None
-    """``spec.updateStrategy.rollingUpdate.maxUnavailable``; None where the API server has dropped it (spec D24)."""
-
-
-class ContainerExit(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The latest known end of a container."""
-
-    container: str
-    exit_code: int
-    reason: str = ""
-    """For example ``OOMKilled``, ``Error``, ``Completed``."""
-
-
-class PodObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="PodObserved"):
-    """A leader or worker pod."""
-
-    labels: dict[str, str] = {}
-    """Only the keys below ``leaderworkerset.sigs.k8s.io/`` and ``lws-events.io/``."""
-    annotations: dict[str, str] = {}
-    """As of the labels."""
-    owner: Owner | None = None
-    phase: str = "Pending"
-    ready: bool = False
-    restarts: int = 0
-    """Sum of ``restartCount`` over containers and init containers; ephemeral ones do not count (spec 4.7)."""
-    last_exit: ContainerExit | None = None
-    reason: str = ""
-    """``status.reason``, for example ``Evicted``."""
-    waiting: str = ""
-    """Why the pod is not scheduled (message of ``PodScheduled=False``), or what a container waits for."""
-    node: str = ""
-    topology: dict[str, str] = {}
-    """The node's values of those topology keys that the pod's own annotations name; empty until scheduled."""
-    requests_tpus: bool = False
-    gang_group: str = ""
-    """Name of the PodGroup by which the gang scheduler places the pod; empty where none is configured (spec 4.9)."""
-    grace_seconds: int = 30
-    """``terminationGracePeriodSeconds``; what is absent is the API's default."""
-
-
-class ServiceObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="ServiceObserved"):
-    """A Service that carries the set's name label, or has the name of a set."""
-
-    owner: Owner | None = None
-    headless: bool = False
-    selector: dict[str, str] = {}
-
-
-class RevisionObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="RevisionObserved"):
-    """A ControllerRevision of a set."""
-
-    key: str
-    """Value of the label ``template-revision-hash``."""
-    number: int
-    owner: Owner | None = None
-    data: msgspec.Raw = msgspec.Raw(b"{}")
-    """The exact bytes of ``data`` (spec 9.1): they are compared as bytes."""
 
 
 class Deleted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -156,6 +92,7 @@ class PodDeleted(Deleted, frozen=True, omit_defaults=True, kw_only=True, tag="Po
 
     last_exit: ContainerExit | None = None
     reason: str = ""
+    disruption: Disruption | None = None
 
 
 class ServiceDeleted(Deleted, frozen=True, omit_defaults=True, kw_only=True, tag="ServiceDeleted"):
@@ -164,15 +101,6 @@ class ServiceDeleted(Deleted, frozen=True, omit_defaults=True, kw_only=True, tag
 
 class RevisionDeleted(Deleted, frozen=True, omit_defaults=True, kw_only=True, tag="RevisionDeleted"):
     """A ControllerRevision is gone."""
-
-
-class PodGroupObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="PodGroupObserved"):
-    """A PodGroup of a gang scheduler that carries a set's name label."""
-
-    owner: Owner | None = None
-    min_member: int = 0
-    phase: str = ""
-    """``status.phase``, which the scheduler writes: ``Pending``, ``Inqueue``, ``Running``."""
 
 
 class PodGroupDeleted(Deleted, frozen=True, omit_defaults=True, kw_only=True, tag="PodGroupDeleted"):
@@ -250,6 +178,29 @@ class SetChangeMissed(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=T
     """Of the set as it is now."""
 
 
+class LogCaptured(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="LogCaptured"):
+    """The end of a failed container's log was looked for before its group is deleted (``run --capture-logs``).
+
+    Kept for people; the machine decides nothing by it. The text itself is not in the journal: it is stored beside it
+    under ``reference``, with what looks like a secret left out.
+    """
+
+    pod_uid: str
+    command_id: str
+    """Of the deletion that waited for it."""
+    container: str = ""
+    reference: str = ""
+    """Where the text is kept; empty where there is none."""
+    bytes: int = 0
+    lines: int = 0
+    truncated: bool = False
+    """The log was longer."""
+    previous: bool = False
+    """Of the container before it restarted."""
+    problem: str = ""
+    """Why there is no text: the pod is gone, it took too long, it is not allowed."""
+
+
 Observation = (
     SetObserved
     | SetStatusObserved
@@ -266,7 +217,16 @@ Observation = (
     | PodGroupDeleted
 )
 Outcome = CommandSucceeded | CommandFailed
-Fact = Observation | Outcome | TimerFired | SpecChangeRequested | EpochStarted | ObjectNotRecorded | SetChangeMissed
+Fact = (
+    Observation
+    | Outcome
+    | TimerFired
+    | SpecChangeRequested
+    | EpochStarted
+    | ObjectNotRecorded
+    | SetChangeMissed
+    | LogCaptured
+)
 
 
 class Envelope(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):

@@ -29,6 +29,7 @@ TIMER: Final = "timer"
 REQUEST: Final = "request"
 UNRECORDED: Final = "unrecorded"
 MISSED: Final = "missed"
+LOG: Final = "log"
 
 _PARSED_MAX: Final = 4096
 """How many subjects stay taken apart: journals are mostly about the same few objects, again and again."""

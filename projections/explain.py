@@ -42,8 +42,10 @@ from lws_events.events import (
     CommandSucceeded,
     ContainerExit,
     Deleted,
+    Disruption,
     EpochStarted,
     Fact,
+    LogCaptured,
     ObjectNotRecorded,
     PodDeleted,
     PodGroupDeleted,
@@ -85,7 +87,7 @@ def explain_fact(fact: Fact, name: str) -> str:  # noqa: PLR0912 (one branch for
         case StatefulSetDeleted():
             return f"StatefulSet {name} is gone{_inferred(fact)}"
         case PodDeleted():
-            return f"pod {name} is gone{_end(fact.last_exit, fact.reason)}{_inferred(fact)}"
+            return f"pod {name} is gone{_end(fact.last_exit, fact.reason, fact.disruption)}{_inferred(fact)}"
         case ServiceDeleted():
             return f"Service {name} is gone{_inferred(fact)}"
         case RevisionDeleted():
@@ -107,6 +109,8 @@ def explain_fact(fact: Fact, name: str) -> str:  # noqa: PLR0912 (one branch for
             return f"epoch {fact.epoch} of the journal began"
         case SetChangeMissed():
             return f"LeaderWorkerSet {name} was changed while nobody was watching (version {fact.resource_version})"
+        case LogCaptured():
+            return explain_log(fact, name)
         case ObjectNotRecorded():
             kind, _, of = name.partition("/")
             return f"{kind} {of} (version {fact.resource_version}) could not be recorded: {fact.problem}"
@@ -125,13 +129,29 @@ def explain_pod(pod: PodObserved, name: str) -> str:
     where = f" on node {pod.node}" if pod.node else ""
     restarts = f", {pod.restarts} container restart{'s' if pod.restarts > 1 else ''}" if pod.restarts else ""
     waiting = f", waiting: {pod.waiting}" if pod.waiting else ""
-    return f"pod {name} {state}{where}{restarts}{_end(pod.last_exit, pod.reason)}{waiting}"
+    return f"pod {name} {state}{where}{restarts}{_end(pod.last_exit, pod.reason, pod.disruption)}{waiting}"
+
+
+def explain_log(log: LogCaptured, pod: str) -> str:
+    """What was kept of a failed container's log."""
+    whose = f"container {log.container} of pod {pod}" if log.container else f"pod {pod}"
+    if log.problem:
+        return f"no log of {whose}: {log.problem}"
+    end = "the end" if log.truncated else "all"
+    before = " before its restart" if log.previous else ""
+    return f"{end} of the log of {whose}{before} was kept ({log.lines} lines, {log.bytes} bytes)"
+
+
+def explain_disruption(disruption: Disruption) -> str:
+    """Condition ``DisruptionTarget``, for example ``EvictionByEvictionAPI: Eviction API: evicting``."""
+    return f"{disruption.reason}: {disruption.message}" if disruption.message else disruption.reason
 
 
 def explain_exit(ended: ContainerExit) -> str:
     """The end of a container, for example ``container main exited with 137 (OOMKilled)``."""
     reason = f" ({ended.reason})" if ended.reason else ""
-    return f"container {ended.container} exited with {ended.exit_code}{reason}"
+    signal = f" by signal {ended.signal}" if ended.signal else ""
+    return f"container {ended.container} exited with {ended.exit_code}{signal}{reason}"
 
 
 def explain_failure(failed: CommandFailed) -> str:
@@ -243,6 +263,7 @@ def _inferred(gone: Deleted) -> str:
     return " (inferred: a listing no longer had it)" if gone.inferred else ""
 
 
-def _end(ended: ContainerExit | None, reason: str) -> str:
+def _end(ended: ContainerExit | None, reason: str, disruption: Disruption | None) -> str:
     parts = ([reason] if reason else []) + ([explain_exit(ended)] if ended is not None else [])
+    parts += [explain_disruption(disruption)] if disruption is not None else []
     return f" ({', '.join(parts)})" if parts else ""

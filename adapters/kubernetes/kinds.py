@@ -68,6 +68,10 @@ def deletion(kind: ObservedKind, found: Any) -> events.Deleted:
     if isinstance(found, wire.Pod):
         status = found.status
         return events.PodDeleted(
-            uid=uid, resource_version=version, last_exit=reduce.last_exit(status), reason=status.reason
+            uid=uid,
+            resource_version=version,
+            last_exit=reduce.last_exit(status),
+            reason=status.reason,
+            disruption=reduce.disruption(status),
         )
     return kind.deleted(uid=uid, resource_version=version)

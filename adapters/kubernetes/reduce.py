@@ -120,6 +120,7 @@ def reduce_pod(found: wire.Pod, nodes: NodeLabels, gang: GangScheduling | None =
         requests_tpus=_requests_tpus(spec),
         gang_group=_gang_group(found, gang),
         grace_seconds=_GRACE_SECONDS if spec.grace_seconds is None else spec.grace_seconds,
+        disruption=disruption(status),
     )
 
 
@@ -184,7 +185,15 @@ def last_exit(status: wire.PodStatus) -> events.ContainerExit | None:
         return None
     # Times have whole seconds and one format, so they compare as text; of two at once, the later in the list is shown.
     _, name, terminated = max(reversed(ends), key=lambda end: end[0])
-    return events.ContainerExit(name, terminated.exit_code, terminated.reason)
+    return events.ContainerExit(name, terminated.exit_code, terminated.reason, terminated.signal)
+
+
+def disruption(status: wire.PodStatus) -> events.Disruption | None:
+    """Why Kubernetes itself ends the pod, where it does."""
+    for condition in status.conditions or ():
+        if condition.type == "DisruptionTarget" and condition.status == "True":
+            return events.Disruption(condition.reason, condition.message)
+    return None
 
 
 def _waiting(status: wire.PodStatus, statuses: list[wire.ContainerStatus]) -> str:

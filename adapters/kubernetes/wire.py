@@ -121,6 +121,7 @@ class Terminated(msgspec.Struct, rename="camel"):
     """The end of a container."""
 
     exit_code: int = 0
+    signal: int = 0
     reason: str = ""
     finished_at: str | None = None
 

@@ -57,6 +57,7 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
             "requests_tpus": False,
             "gang_group": "",
             "grace_seconds": 30,
+            "disruption": None,
         },
     ),
     (
@@ -71,7 +72,7 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
     ('{"type":"StatefulSetDeleted","uid":"uid","resource_version":"resource_version"}', {"inferred": False}),
     (
         '{"type":"PodDeleted","uid":"uid","resource_version":"resource_version"}',
-        {"inferred": False, "last_exit": None, "reason": ""},
+        {"inferred": False, "last_exit": None, "reason": "", "disruption": None},
     ),
     ('{"type":"ServiceDeleted","uid":"uid","resource_version":"resource_version"}', {"inferred": False}),
     ('{"type":"RevisionDeleted","uid":"uid","resource_version":"resource_version"}', {"inferred": False}),
@@ -96,6 +97,18 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
         {},
     ),
     ('{"type":"SetChangeMissed","uid":"uid","resource_version":"resource_version"}', {}),
+    (
+        '{"type":"LogCaptured","pod_uid":"pod_uid","command_id":"command_id"}',
+        {
+            "container": "",
+            "reference": "",
+            "bytes": 0,
+            "lines": 0,
+            "truncated": False,
+            "previous": False,
+            "problem": "",
+        },
+    ),
 ]
 COMMANDS: list[tuple[str, dict[str, Any]]] = [
     ('{"command":"CreateControllerRevision","name":"name","manifest":{}}', {"leader_set": "", "template": None}),

@@ -284,3 +284,20 @@ def test_how_many_pods_a_statefulset_may_take_down(written: dict[str, Any], seen
     """Absent where the API server has dropped the field (D24); a percentage is somebody else's."""
     found = {"metadata": metadata("a"), "spec": {"updateStrategy": {"rollingUpdate": written}}}
     assert reduce.reduce_statefulset(decode(wire.StatefulSet, found)).max_unavailable == seen
+
+
+def test_a_pod_that_kubernetes_itself_ends_says_why() -> None:
+    conditions = [
+        {"type": "Ready", "status": "True"},
+        {"type": "DisruptionTarget", "status": "True", "reason": "PreemptionByScheduler", "message": "made room"},
+    ]
+    status = msgspec.convert({"conditions": conditions}, wire.PodStatus)
+    assert reduce.disruption(status) == events.Disruption("PreemptionByScheduler", "made room")
+    over = msgspec.convert({"conditions": [conditions[1] | {"status": "False"}]}, wire.PodStatus)
+    assert (reduce.disruption(over), reduce.disruption(wire.PodStatus())) == (None, None)
+
+
+def test_the_signal_of_an_end_is_kept_where_the_runtime_tells_it() -> None:
+    state = {"terminated": {"exitCode": 137, "signal": 9, "reason": "Error"}}
+    status = msgspec.convert({"containerStatuses": [{"name": "c", "state": state}]}, wire.PodStatus)
+    assert reduce.last_exit(status) == events.ContainerExit("c", 137, "Error", 9)
