@@ -48,6 +48,8 @@ examples:
   python -m tests.bench --sets 100x8 --against 'manager --kubeconfig {kubeconfig} --config lws.yaml'
 """
 _INTERRUPTED: Final = 130
+GROUPS_MIN: Final = 4
+"""The rolling update takes a quarter of the groups at a time."""
 
 
 class _Set(NamedTuple):
@@ -171,8 +173,8 @@ def _one_set(text: str) -> _Set:
     groups, by, size = text.partition("x")
     if not (by and groups.isdecimal() and size.isdecimal()):
         raise argparse.ArgumentTypeError(f"{text!r} is no set such as 100x8 (100 groups of 8 pods)")
-    if int(groups) < 1:
-        raise argparse.ArgumentTypeError("a set has at least one group")
+    if int(groups) < GROUPS_MIN:
+        raise argparse.ArgumentTypeError(f"a quarter of {groups} groups is none: take {GROUPS_MIN} or more")
     if int(size) < 2:
         raise argparse.ArgumentTypeError("a group of one has no worker to fail")
     return _Set(int(groups), int(size))

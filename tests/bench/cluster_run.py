@@ -55,7 +55,7 @@ async def measure(controller: Controller, *, groups: int, size: int, journal_fil
             plane.api,
             kubeconfig=plane.control_plane.kubeconfig,
             directory=plane.directory / "controller",
-            probe=workload.manifest(plane.namespace, groups=1, size=size, name="probe"),
+            probe=workload.manifest(plane.namespace, groups=groups, size=size, name="probe"),
         ) as running:
             observed = Observed(plane, controller, running)
             creation = await _create(observed, groups=groups, size=size)
