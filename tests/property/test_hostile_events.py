@@ -35,7 +35,7 @@ class Known:
     def __init__(self) -> None:
         self.sets: dict[str, set[str]] = {}
         self.pods: dict[tuple[str, str, str], set[events.Owner | None]] = {}
-        self.leader_sets: dict[tuple[str, str], set[events.Owner | None]] = {}
+        self.statefulsets: dict[tuple[str, str], set[events.Owner | None]] = {}
         self.revisions: dict[tuple[str, str, str], set[events.Owner | None]] = {}
 
     def note(self, set_name: str, name: str, fact: events.Fact) -> None:
@@ -45,7 +45,7 @@ class Known:
             case events.PodObserved():
                 self.pods.setdefault((set_name, name, fact.uid), set()).add(fact.owner)
             case events.StatefulSetObserved():
-                self.leader_sets.setdefault((set_name, fact.uid), set()).add(fact.owner)
+                self.statefulsets.setdefault((set_name, fact.uid), set()).add(fact.owner)
             case events.RevisionObserved():
                 self.revisions.setdefault((set_name, name, fact.uid), set()).add(fact.owner)
             case _:
@@ -55,15 +55,22 @@ class Known:
         """The command concerns nothing but what is the set's own."""
         command, uids = issued.command, self.sets[set_name]
         match command:
-            case commands.DeleteLeaderPod():
+            case commands.DeleteLeaderPod() | commands.MarkLeaderPod():
                 self._is_leader(set_name, command.name, command.uid)
+            case commands.CreatePodGroup():
+                self._is_leader(set_name, command.leader, command.owner_uid)
+                self._is_ours(set_name, command.manifest)
+            case commands.ApplyWorkerMetadata():
+                owners = self.statefulsets[set_name, command.uid]
+                assert any(owner is not None and (owner.kind, owner.name) == ("Pod", command.name) for owner in owners)
+                self._is_ours(set_name, command.manifest)
             case commands.CreateWorkerStatefulSet():
                 self._is_leader(set_name, command.name, command.owner_uid)
                 self._is_ours(set_name, command.manifest)
             case commands.ApplyLeaderStatefulSet():
                 assert command.name == set_name
                 assert command.owner_uid in uids
-                owners = self.leader_sets[set_name, command.uid] if command.uid else {None}
+                owners = self.statefulsets[set_name, command.uid] if command.uid else {None}
                 assert any(owner is None or owner.uid in uids for owner in owners)
                 self._is_ours(set_name, command.manifest)
             case commands.CreateService():
@@ -167,6 +174,8 @@ class Journal:
         if manifest is None:
             return
         metadata = manifest["metadata"]
+        if "ownerReferences" not in metadata:
+            return  # nothing is made by it
         labels, reference = metadata.get("labels", {}), metadata["ownerReferences"][0]
         view = {"uid": "u3", "resource_version": self._version()}
         owner = events.Owner(reference["kind"], reference["name"], reference["uid"])
