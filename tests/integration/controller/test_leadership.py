@@ -15,6 +15,7 @@ from adapters.controller.process import run_controller
 from adapters.kubernetes.election import ElectionSettings
 from adapters.simulation import kinds, objects
 from tests.controlplane.api import eventually
+from tests.e2e.tcp_proxy import TcpProxy
 from tests.integration.controller.clusters import Cluster
 from tests.integration.controller.conftest import MakeProgram
 from tests.integration.test_nats_servers_of_others import serving
@@ -150,3 +151,29 @@ async def test_the_second_takes_over_when_the_first_is_killed(cluster: Cluster, 
         assert await _held(cluster, not_by=one) != one
         await cluster.complete(without=group.values())
         assert await second.stop() == 0
+
+
+async def test_one_that_cannot_reach_nats_steps_down_and_stands_by_until_it_can(cluster: Cluster, bus: str) -> None:
+    async with TcpProxy(int(bus.rsplit(":", 1)[1])) as way, candidate(cluster, f"nats://127.0.0.1:{way.port}") as first:
+        one = await _held(cluster)
+        cluster.apply()
+        await cluster.complete()
+        way.fall_silent()
+
+        async def given_back() -> bool:
+            return _holder(cluster) == ""
+
+        await eventually(given_back, what="the Lease to be given back", interval_seconds=0.05)
+        async with candidate(cluster, bus) as second:
+            two = await _held(cluster)
+            assert two != one
+            group = cluster.group(1)
+            cluster.kill("leaderworkerset-sample-1-1")
+            await cluster.complete(without=group.values())
+            way.restore()
+            assert await second.stop() == 0
+        assert await _held(cluster, not_by=two) == one
+        group = cluster.group(2)
+        cluster.kill("leaderworkerset-sample-2-1")
+        await cluster.complete(without=group.values())
+        assert await first.stop() == 0
