@@ -41,7 +41,7 @@ def decide_restart(draft: Draft, group: Group) -> str:
     if group.held is not None:
         return crash_loops.decide_held(draft, group, leader, group.held)
     for failure in group.unjudged.values():
-        verdict = _judge(draft.state, group, leader, failure)
+        verdict = judge(draft.state, group, leader, failure)
         if verdict.action == "recreate":
             cause = recreation.Cause(failure.pod, failure.pod_uid, failure.what)
             return crash_loops.decide_end(draft, group, leader, cause)
@@ -58,7 +58,8 @@ def decide_restart(draft: Draft, group: Group) -> str:
     return ""
 
 
-def _judge(state: Aggregate, group: Group, leader: PodState, failure: Failure) -> Verdict:
+def judge(state: Aggregate, group: Group, leader: PodState, failure: Failure) -> Verdict:
+    """What follows from one failure of a group whose leader stays."""
     spec = state.spec
     assert spec is not None
     if not spec.recreates:
