@@ -88,7 +88,7 @@ class Arena:
         self._webhooks.start()
         url = f"https://127.0.0.1:{self._webhook_port}"
         await install_webhooks(self.plane.api, url=url, authority_pem=self._authority.pem)
-        probe = workload.manifest(self.plane.namespace, groups=1, size=1)
+        probe = workload.manifest(self.plane.namespace, groups=4, size=1)  # one of them is a quarter
 
         async def admits() -> bool:
             assert self._webhooks.running(), self._webhooks.log_tail()
