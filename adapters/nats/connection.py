@@ -9,10 +9,8 @@ the others of its cluster, is never left (here another one is tried). It knows n
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 from typing import Final
 
-import msgspec
 import structlog
 from nats import errors as nats_errors
 from nats.aio.client import Client
@@ -20,6 +18,7 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from adapters.journal.errors import JournalUnavailable, MessageRefused, UnsuitableServer
+from adapters.nats.connection_settings import ConnectionSettings as ConnectionSettings
 from adapters.nats.tls import tls_context
 
 REQUEST_SECONDS: Final = 5.0
@@ -30,32 +29,12 @@ _REOPEN_SECONDS_MAX: Final = 5.0
 _PING_SECONDS: Final = 2
 _PINGS_UNANSWERED_MAX: Final = 2
 """A server behind a dead connection is left within some six seconds for another one; half a minute is usual."""
-_UNSERVED_SECONDS_MAX: Final = 4.0
-"""After so long without a useful answer another server of the cluster is tried: elections take two seconds."""
+_UNSERVED_SECONDS_MAX: Final = 6.0
+"""After so long without a useful answer another server is tried: longer than a request, and than an election."""
 _PENDING_BYTES: Final = 64 * 1024 * 1024
 """What may wait in the client while the socket is busy: more than the largest batch (1,000 facts)."""
 
 _log = structlog.get_logger(__name__)
-
-
-class ConnectionSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the servers are and who we are. Everything but ``url`` is optional."""
-
-    url: str
-    """One or more, separated by commas; ``tls://`` asks for TLS."""
-    user: str | None = None
-    password: str | None = None
-    token: str | None = None
-    credentials_file: Path | None = None
-    """A ``.creds`` file with a user's JWT and seed."""
-    tls_ca_file: Path | None = None
-    tls_cert_file: Path | None = None
-    tls_key_file: Path | None = None
-
-    @property
-    def place(self) -> str:
-        """``url`` as it may be told: without users and passwords."""
-        return ",".join(_without_user(url) for url in self.url.split(","))
 
 
 class Connection:
@@ -72,6 +51,7 @@ class Connection:
         self._connected = asyncio.Event()
         self._refused = asyncio.Event()
         self._unserved_since: float | None = None
+        self._connected_at = 0.0
         self._switching: asyncio.Task[None] | None = None
         self.on_lost: set[Callable[[], None]] = set()
         """Called whenever the connection breaks; what was under way may be lost."""
@@ -86,6 +66,11 @@ class Connection:
         """Version of the server that we are connected to."""
         version = self._client.connected_server_version
         return (version.major, version.minor, version.patch)
+
+    @property
+    def is_clustered(self) -> bool:
+        """Whether the server is one of several."""
+        return bool(self._client._server_info.get("cluster"))
 
     @property
     def payload_bytes_max(self) -> int:
@@ -211,12 +196,14 @@ class Connection:
     def _not_served(self, *, since: float) -> None:
         """Leave a server that has not served for too long, where there are others."""
         now = asyncio.get_running_loop().time()
+        since = max(since, self._connected_at)  # what was asked of the server before says nothing about this one
         self._unserved_since = min(since, now if self._unserved_since is None else self._unserved_since)
         if now - self._unserved_since < _UNSERVED_SECONDS_MAX:
             return
-        self._unserved_since = None
+        self._unserved_since, self._connected_at = None, now
         if self._client.is_connected and len(self._client.servers) > 1 and not self._closing:
-            _log.warning("the NATS server does not serve; another one is tried", server=str(self._client.connected_url))
+            url = self._client.connected_url
+            _log.warning("the NATS server does not serve; another one is tried", server=url.netloc if url else None)
             self._switching = asyncio.create_task(self._client.force_reconnect())
 
     async def _connect(self) -> None:
@@ -246,7 +233,7 @@ class Connection:
 
     async def _on_connected(self) -> None:
         self._last_error = None
-        self._unserved_since = None
+        self._unserved_since, self._connected_at = None, asyncio.get_running_loop().time()
         self._connected.set()
 
     async def _on_error(self, error: Exception) -> None:
@@ -292,8 +279,3 @@ async def connect(settings: ConnectionSettings, *, name: str = "lws-events", tim
     connection = Connection(settings, name=name)
     await connection.open(timeout=timeout)
     return connection
-
-
-def _without_user(url: str) -> str:
-    scheme, separator, rest = url.rpartition("//")
-    return scheme + separator + rest.rpartition("@")[2]

@@ -64,6 +64,11 @@ class StreamNames(msgspec.Struct, frozen=True):
         return f"LWS_TIMERS_{self._suffix}"
 
     @property
+    def logs(self) -> str:
+        """Stream of what was kept of containers' logs (see ``logs``)."""
+        return f"LWS_LOGS_{self._suffix}"
+
+    @property
     def events_root(self) -> str:
         """First tokens of the subject of every event."""
         return f"{EVENTS}.{self.token}"
@@ -99,12 +104,12 @@ async def ensure_streams(
     """
     await require_server(connection)
     names = StreamNames.of(cluster)
-    await _ensure(connection, _timers_config(names, replicas))
-    await _ensure(connection, _journal_config(names.decisions, names.decisions_root, size_bytes_max, replicas))
+    await ensure_stream(connection, _timers_config(names, replicas))
+    await ensure_stream(connection, _journal_config(names.decisions, names.decisions_root, size_bytes_max, replicas))
     events = _journal_config(names.events, names.events_root, size_bytes_max, replicas)
     transform = {"src": f"{_TIMERS}.{names.token}.>", "dest": f"{names.events_root}.>"}
     events["sources"] = [{"name": names.timers, "subject_transforms": [transform]}]
-    return await _ensure(connection, events)
+    return await ensure_stream(connection, events)
 
 
 async def require_server(connection: Connection) -> None:
@@ -120,9 +125,13 @@ async def require_server(connection: Connection) -> None:
         async with asyncio.timeout(JETSTREAM_SECONDS):
             await _jetstream_answers(connection)
     except TimeoutError as error:
+        if connection.is_clustered:
+            raise JournalUnavailable(
+                "JetStream does not answer: wait for a majority of the servers of the NATS cluster, or enable JetStream "
+                "for this account"
+            ) from error
         raise UnsuitableServer(
-            "the NATS server does not answer JetStream requests: enable JetStream for this account (or, in a cluster, "
-            "wait for a majority of the servers)"
+            "the NATS server does not answer JetStream requests: enable JetStream for this account"
         ) from error
 
 
@@ -149,7 +158,8 @@ async def clusters(connection: Connection) -> list[str]:
     return sorted(decode_token(_subject_token(suffix)) for suffix in suffixes)
 
 
-async def _ensure(connection: Connection, wanted: dict[str, Any]) -> bool:
+async def ensure_stream(connection: Connection, wanted: dict[str, Any]) -> bool:
+    """Create a stream or bring its configuration up to date; True if it was created. Raises as ``ensure_streams``."""
     name = wanted["name"]
     try:
         present = (await wire.api(connection, f"STREAM.INFO.{name}"))["config"]

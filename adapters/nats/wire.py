@@ -38,6 +38,8 @@ _BATCH_FAULTS: Final = frozenset({10174, 10175, 10176, 10177, 10198, 10200, 1020
 _DUPLICATE_IN_PROCESS: Final = 10158
 """The same id was sent before and a cluster without a majority has yet to decide on it: ask again later."""
 _JETSTREAM_OFF: Final = frozenset({10039, 10076})
+_NO_PEERS: Final = 10005
+"""Too few servers for so many replicas, as far as the one that answers knows: of a cluster that is just starting."""
 
 
 class DuplicateInBatch(JournalError):  # noqa: N818 - an answer, not a mistake
@@ -236,6 +238,8 @@ def _api_error(error: _ApiError, subject: str) -> JournalError:
         return JournalFull(f"{text}; ask for a smaller journal or give the server more storage")
     if error.err_code in _JETSTREAM_OFF:
         return JournalUnavailable(f"{text}; is JetStream enabled for this account?")
+    if error.err_code == _NO_PEERS:
+        return JournalUnavailable(f"{text}; are as many servers running as there are to be replicas?")
     if error.code == 503:
         return JournalUnavailable(text)
     return ApiRefused(text, error_code=error.err_code)
