@@ -156,7 +156,10 @@ async def stage(image: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIt
             controller = asyncio.create_task(run_controller(settings, stop=stop))
             built = Stage(servers, kubernetes, connection, health)
             kubernetes.apply()
-            await kubernetes.complete()
+            completing = asyncio.ensure_future(kubernetes.complete())
+            await asyncio.wait({controller, completing}, return_when=asyncio.FIRST_COMPLETED)
+            assert not controller.done(), f"the controller has ended: {controller!r}"
+            await completing
             await built.all_current()
             writing = asyncio.create_task(built.numbered.run())
             try:
