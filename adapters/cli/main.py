@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from adapters.cli import crd, demo, journal, replay, run, status, timeline, verify
+from adapters.cli import crd, demo, journal, replay, run, status, timeline, verify, why
 from adapters.cli.errors import OK, explain
 from adapters.cli.go_flags import GoFlagsCommand
 from adapters.cli.options import help_text
@@ -28,7 +28,8 @@ cause.
 
   lws-events status
   lws-events timeline default/sample --group 0
-  lws-events why default/sample
+  lws-events why default/sample/0
+  lws-events why-not default/sample-0-1
   lws-events replay default/sample --at 2026-01-01T12:00:00Z
   lws-events verify
 
@@ -94,7 +95,8 @@ for _panel, _name, _command in (
     ("Run", "demo", demo.command),
     ("Ask the journal", "status", status.command),
     ("Ask the journal", "timeline", timeline.command),
-    ("Ask the journal", "why", timeline.why),
+    ("Ask the journal", "why", why.command),
+    ("Ask the journal", "why-not", why.why_not),
     ("Ask the journal", "replay", replay.command),
     ("Ask the journal", "verify", verify.command),
 ):

@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from projections.chain import Recreation
 from projections.explain import explain_command, explain_fact, explain_lifecycle, timestamp
 from projections.journal import RecordedDecision, RecordedEvent
 from projections.status import GroupRow, PodRow, SetRow
@@ -105,18 +104,6 @@ def _entry_line(entry: Entry, *, cause_told: bool) -> Text:
     if entry.because and not cause_told:
         line.append(f"  ← {entry.because}", style="dim")
     return line
-
-
-def chain_lines(recreation: Recreation) -> Iterator[Text]:
-    """A causal chain for people, cause above effect."""
-    state = "" if recreation.complete else ", not ready again yet"
-    seconds = f"{recreation.elapsed_ms / 1000:.3f} s"
-    head = recreation.held or f"group {recreation.group} was recreated in {seconds}{state}"
-    yield Text(head[0].upper() + head[1:], style="bold")
-    for index, link in enumerate(recreation.links):
-        branch = "   " if index == 0 else "└─▶"
-        line = Text(f"  {'+' + format(link.elapsed_ms / 1000, '.3f'):>9} s {'#' + str(link.sequence):>7} {branch} ")
-        yield line.append(link.what)
 
 
 def step_lines(event: RecordedEvent, recorded: RecordedDecision | None, changes: Iterable[object]) -> Iterator[Text]:

@@ -19,6 +19,7 @@ from adapters.journal.port import Journal, Record, Stream
 from lws_events import decisions, events, subjects
 from lws_events.subjects import SetName
 from projections.journal import RecordedDecision, RecordedEvent, Step, pair
+from projections.why.model import Log
 
 if TYPE_CHECKING:
     from adapters.nats.connection import Connection, ConnectionSettings
@@ -75,6 +76,21 @@ class JournalReader:
         own = self.events(subjects.set_filter(self.cluster, set_name), to_sequence=to_sequence)
         merged: Iterable[RecordedEvent] = heapq.merge(epochs, own, key=lambda event: event.sequence)
         return pair(merged, self.decisions(subjects.decision_subject(self.cluster, set_name)))
+
+    def subject_of_event(self, sequence: int) -> str:
+        """Subject of the event of a sequence; empty where there is none."""
+        batches = self._journal.events.read(from_sequence=sequence, to_sequence=sequence, follow=False)
+        try:
+            records = self.wait(_next(batches)) or ()
+        finally:
+            self.wait(batches.aclose())
+        return records[0].subject if records else ""
+
+    def log_texts(self, logs: Sequence[Log]) -> list[str | None]:
+        """What is kept of captured logs; None for what is not kept, or not with this journal."""
+        store = self._journal.logs
+        found = [self.wait(store.get(log.reference)) if store is not None and log.reference else None for log in logs]
+        return [None if text is None else text.decode(errors="replace") for text in found]
 
     def set_names(self) -> list[SetName]:
         """All sets that the journal ever saw, sorted."""

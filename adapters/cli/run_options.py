@@ -89,6 +89,7 @@ class RunOption(NamedTuple):
 
 
 _CLUSTER: Final = "Kubernetes"
+_CAPTURED: Final = "Logs of failed containers"
 _ELECTION: Final = "Leader election"
 _JOURNAL: Final = "Journal"
 _NATS: Final = "Reaching NATS"
@@ -114,6 +115,15 @@ RUN_OPTIONS: Final = (
     ),
     RunOption(
         "gang_match_scheduler_name", bool, _CLUSTER, "Only pods whose schedulerName is that scheduler.", "off"
+    ),
+    RunOption(
+        "capture_logs", bool, _CAPTURED, "Keep the end of a failed container's log before its group is deleted.", "off"
+    ),
+    RunOption("capture_logs_timeout", str, _CAPTURED, "How long the deletion waits for it.", "1s"),
+    RunOption("capture_logs_bytes_max", int, _CAPTURED, "Most bytes that are kept of one log.", "16384"),
+    RunOption("capture_logs_lines_max", int, _CAPTURED, "Most lines.", "200"),
+    RunOption(
+        "capture_logs_redact", str, _CAPTURED, "Regular expressions, one a line: matches are left out, as secrets are."
     ),
     RunOption("leader_elect", bool, _ELECTION, "Act only while holding the Lease.", "on"),
     RunOption(

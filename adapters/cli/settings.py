@@ -5,6 +5,7 @@ settings are ours, and may stand in its block ``lwsEvents``. Names and defaults 
 reference's (spec 10.3, 10.4).
 """
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -14,6 +15,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from adapters.cli.go_durations import duration_seconds
 from adapters.cli.options import default_data_dir
 from adapters.kubernetes.election import LEASE_NAME, ElectionSettings, own_namespace
+from adapters.kubernetes.log_capture import LogCaptureSettings
 from adapters.observability.addresses import Address, parse_address
 from adapters.webhooks.cipher_suites import tls_settings
 from adapters.webhooks.configuration import SECRET, SERVICE
@@ -66,6 +68,10 @@ def _seconds(value: Any) -> Any:
 
 def _list(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _lines(value: Any) -> Any:
+    return [line for line in value.splitlines() if line.strip()] if isinstance(value, str) else value
 
 
 Seconds = Annotated[float, BeforeValidator(_seconds)]
@@ -127,6 +133,15 @@ class Settings(BaseSettings):
     gang_match_scheduler_name: bool = False
     """Only pods that name that scheduler in ``schedulerName`` take part; else all pods of sets (spec D53)."""
 
+    capture_logs: bool = False
+    """Keep the end of a failed container's log before its group is deleted. Needs the right to read logs."""
+    capture_logs_timeout: Seconds = Field(default=1.0, gt=0, le=30)
+    """How long the deletion waits for a log."""
+    capture_logs_bytes_max: int = Field(default=16 * 1024, ge=1024, le=512 * 1024)
+    capture_logs_lines_max: int = Field(default=200, ge=1, le=10_000)
+    capture_logs_redact: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_lines)] = ()
+    """Regular expressions, one a line, whose matches are left out beside those that always are."""
+
     leader_elect: bool = True
     leader_elect_lease_duration: Seconds = Field(default=15.0, ge=1)
     """How long others wait after the last renewal that they have seen before they take over."""
@@ -161,6 +176,16 @@ class Settings(BaseSettings):
     def _is_supported(cls, value: str) -> str:
         if value and value not in gang.PROVIDERS:
             raise ValueError(f"there is no such gang scheduler; supported values: {', '.join(gang.PROVIDERS)}")
+        return value
+
+    @field_validator("capture_logs_redact")
+    @classmethod
+    def _are_patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in value:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from error
         return value
 
     @field_validator("health_probe_bind_address", "metrics_bind_address")
@@ -240,6 +265,17 @@ class Settings(BaseSettings):
             lease_seconds=int(self.leader_elect_lease_duration),
             renew_deadline_seconds=self.leader_elect_renew_deadline,
             retry_seconds=self.leader_elect_retry_period,
+        )
+
+    def log_capture(self) -> LogCaptureSettings | None:
+        """What is kept of logs; None for nothing."""
+        if not self.capture_logs:
+            return None
+        return LogCaptureSettings(
+            seconds_max=self.capture_logs_timeout,
+            bytes_max=self.capture_logs_bytes_max,
+            lines_max=self.capture_logs_lines_max,
+            redact=self.capture_logs_redact,
         )
 
     def nats_connection(self) -> "ConnectionSettings | None":

@@ -1,4 +1,4 @@
-"""``lws-events timeline`` and ``why``: what happened to a set or group, and the causal chain behind a recreation."""
+"""``lws-events timeline``: what happened to a set or group."""
 
 from typing import Annotated
 
@@ -54,48 +54,3 @@ def command(
             told = True
     if not told and group is not None:
         raise NoSuchThing(f"nothing is recorded about group {group} of {name}", hint=f"lws-events timeline {name}")
-
-
-@reads_journal
-def why(
-    *,
-    source: JournalSource,
-    set_name: SetArgument,
-    group: GroupOption = None,
-    namespace: NamespaceOption = None,
-    output: OutputOption = Output.TABLE,
-) -> None:
-    """Show why groups of a set were recreated: from the failed pod to the group that is ready again.
-
-    And what was left alone: failures that ended no group, and objects that claim to be the set's and are not.
-
-    Examples:
-
-      lws-events why default/sample
-      lws-events why sample --group 0 -o json
-    """
-    import msgspec
-
-    from adapters.cli.printing import chain_lines, console, entry_lines, print_json_array, remark
-    from adapters.cli.reading import open_for_reading
-    from projections.chain import recreations
-    from projections.left_alone import LeftAlone
-
-    with open_for_reading(source) as reader:
-        name = reader.find_set(set_name, namespace=namespace)
-        alone = LeftAlone(name, group=group)
-        found = recreations(alone.noting(reader.steps_of(name)), name, group=group)
-        if output is Output.JSON:
-            print_json_array(msgspec.structs.asdict(one) | {"elapsed_ms": one.elapsed_ms} for one in found)
-            return
-        screen, told = console(), False
-        for one in found:
-            for line in chain_lines(one):
-                screen.print(line)
-            told = True
-        if alone.entries:
-            screen.print("Left alone", style="bold")
-        for line in entry_lines(alone.entries):
-            screen.print(line)
-    if not told:
-        remark(f"no group of {name} was recreated" if group is None else f"group {group} of {name} was not recreated")

@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from adapters.controller.also_told import AlsoTold
 from adapters.controller.engine import Engine, EngineMetrics
 from adapters.journal.errors import JournalUnavailable
 from adapters.journal.group_commit import GroupCommit
@@ -17,6 +18,7 @@ from adapters.journal.port import Journal, Timers
 from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.errors import NotLeading
 from adapters.kubernetes.executor import Executor
+from adapters.kubernetes.log_capture import LogCapture, LogCaptureSettings
 from adapters.kubernetes.observer import Observer
 from adapters.kubernetes.pace import SystemClock
 from lws_events.admission import Surroundings
@@ -42,13 +44,21 @@ class Leader:
         metrics: EngineMetrics,
         may_write: Callable[[], bool] = lambda: True,
         gang: GangScheduling | None = None,
+        capture_logs: LogCaptureSettings | None = None,
     ) -> None:
-        """``may_write`` is asked before every write to the cluster, and before every timer; ``gang``: as configured."""
+        """``may_write`` is asked before every write to the cluster, and before every timer; ``gang``: as configured.
+
+        ``capture_logs``: keep the ends of failed containers' logs; None: do not read logs.
+        """
         clock = SystemClock()
         self._clock = clock
         self._writer = GroupCommit(journal.events)
         self._abandoned = asyncio.Event()
         self.observer = Observer(client, journal.events, self._writer, cluster=journal.cluster, clock=clock, gang=gang)
+        capture = None
+        if capture_logs is not None and journal.logs is not None:
+            capture = LogCapture(client, journal.logs, cluster=journal.cluster, clock=clock, settings=capture_logs)
+            metrics = AlsoTold(metrics, capture.decided)
         self.executor = Executor(
             client.writing_while(may_write),
             self._writer,
@@ -56,6 +66,7 @@ class Leader:
             cluster=journal.cluster,
             observe=self.observer.observed,
             clock=clock,
+            preparation=capture,
         )
         self.engine = Engine(journal, self.executor, metrics=metrics)
 

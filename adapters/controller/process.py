@@ -210,7 +210,14 @@ class _Process:
         """Lead, while elected where there is an election."""
 
         def new_leader(may_write: Callable[[], bool] = lambda: True) -> Leader:
-            leader = Leader(journal, client, metrics=self._metrics, may_write=may_write, gang=gang)
+            leader = Leader(
+                journal,
+                client,
+                metrics=self._metrics,
+                may_write=may_write,
+                gang=gang,
+                capture_logs=self._settings.log_capture(),
+            )
             self._metrics.watch_sets(lambda: leader.engine.fleet.aggregates)
             self._leading = leader
             return leader

@@ -11,16 +11,18 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from adapters.cli.chains import chain_lines
 from adapters.cli.options import JournalSource
-from adapters.cli.printing import chain_lines, console, entry_lines, pod_table
+from adapters.cli.printing import console, entry_lines, pod_table
 from adapters.cli.reading import open_for_reading
 from adapters.demo import sample
 from adapters.demo.stage import CLUSTER, SET, Stage, set_up
 from lws_events.fleet import Fleet
-from projections.chain import recreations
 from projections.status import SetRow
 from projections.timeline import timeline
 from projections.verify import verify
+from projections.why.model import RECREATION
+from projections.why.stories import stories
 
 _Condition = Callable[[SetRow], bool]
 
@@ -121,7 +123,7 @@ def _explain(screen: Console, data_dir: Path) -> int:
     """What the journal says about it; returns the number of differences that verification found."""
     source = JournalSource(data_dir=data_dir, cluster=CLUSTER)
     with open_for_reading(source) as reader:
-        chains = list(recreations(reader.steps_of(SET), SET))
+        chains = list(stories(reader.steps_of(SET), SET, kinds=(RECREATION,)))
         since = min(chain.links[0].sequence for chain in chains)
         _heading(screen, f"4. What happened to group {_VICTIM_GROUP} since then, from the journal")
         entries = timeline(reader.steps_of(SET), SET, group=_VICTIM_GROUP, routine=False)

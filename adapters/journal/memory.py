@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
 from adapters.journal.errors import Fenced, JournalFull, JournalUnavailable, MessageRefused
+from adapters.journal.logs import MemoryLogs
 from adapters.journal.port import (
     BATCH_MESSAGES_MAX,
     Appended,
@@ -250,11 +251,12 @@ class MemoryJournal:
         token = encode_token(cluster)
         self.events = MemoryStream(f"LWS_EVENTS_{token}", f"{EVENTS}.{token}", clock=self.clock)
         self.decisions = MemoryStream(f"LWS_DECISIONS_{token}", f"{DECISIONS}.{token}", clock=self.clock)
+        self.logs = MemoryLogs()
 
     @property
     def journal(self) -> Journal:
         """The journal as the port has it."""
-        return Journal(self.cluster, self.events, self.decisions)
+        return Journal(self.cluster, self.events, self.decisions, self.logs)
 
     def advance_to(self, now_ns: int) -> None:
         """Move the clock forward; timers fire in order, each at its own time."""

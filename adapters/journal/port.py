@@ -10,6 +10,8 @@ from typing import Final, Protocol
 
 import msgspec
 
+from adapters.journal.logs import LogStore
+
 BATCH_MESSAGES_MAX: Final = 1000
 """JetStream accepts no larger atomic batch; a longer append is split and is atomic only piece by piece."""
 
@@ -150,3 +152,5 @@ class Journal(msgspec.Struct, frozen=True):
     cluster: str
     events: EventStream
     decisions: Stream
+    logs: LogStore | None = None
+    """Where captured logs are kept; None where there is no such place, as with a file."""

@@ -46,6 +46,13 @@ class Observe(Protocol):
         """Messages to be stored, in order."""
 
 
+class Preparation(Protocol):
+    """What comes before a command is sent for the first time (``log_capture.LogCapture``)."""
+
+    async def before(self, set_name: SetName, issued: Issued) -> list[Message]:
+        """Messages to be stored before it. Never raises, and bounds its own time."""
+
+
 class ExecutorSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Limits of the executor."""
 
@@ -79,6 +86,7 @@ class Executor:
         observe: Observe,
         clock: Clock,
         on_sent: Callable[[Issued], None] = lambda _: None,
+        preparation: Preparation | None = None,
         instance: str | None = None,
         settings: ExecutorSettings | None = None,
     ) -> None:
@@ -90,6 +98,7 @@ class Executor:
         self._observe = observe
         self._clock = clock
         self._on_sent = on_sent
+        self._preparation = preparation
         self._settings = settings or ExecutorSettings()
         self._slots = asyncio.Semaphore(self._settings.concurrency)
         self._unfinished: set[str] = set()
@@ -142,6 +151,9 @@ class Executor:
             await self._schedule(lane.set_name, issued.command)
             self._forget(issued)
             return
+
+        if self._preparation is not None:
+            await self._note(lane, await self._preparation.before(lane.set_name, issued))
 
         async def attempt(number: int) -> Written:
             if not self._lanes.newest(lane, issued):
@@ -223,6 +235,15 @@ class Executor:
             _log.warning("an outcome was not stored", set=str(lane.set_name), command=issued.id, error=str(error))
         finally:
             self._forget(issued)
+
+    async def _note(self, lane: _Lane, messages: list[Message]) -> None:
+        """Store what nothing depends on, without waiting until it is stored."""
+        try:
+            for message in messages:
+                stored = await self._writer.submit(message)
+                stored.add_done_callback(lambda done: done.cancelled() or done.exception())
+        except JournalUnavailable as error:
+            _log.warning("what came before a command was not stored", set=str(lane.set_name), error=str(error))
 
     async def _tell_refused(self, messages: list[Message], stored: list[asyncio.Future[int]]) -> None:
         """An observation that is too large must not hold up the outcome, as it must not hold up the observer."""

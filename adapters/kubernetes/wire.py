@@ -95,6 +95,7 @@ class StatefulSet(Object):
 class Container(msgspec.Struct):
     """A container of a pod's spec."""
 
+    name: str = ""
     resources: msgspec.Raw = msgspec.Raw(b"{}")
 
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from adapters.journal.errors import JournalMissing
 from adapters.journal.port import Journal
 from adapters.nats.connection import Connection
+from adapters.nats.logs import NatsLogs
 from adapters.nats.stream import NatsEventStream, NatsStream
 from adapters.nats.streams import SIZE_BYTES_MAX, StreamNames, clusters, ensure_streams, require_server
 
@@ -24,7 +25,7 @@ async def open_journal(
     Raises ``UnsuitableServer``, ``JournalFull`` (that much cannot be reserved), ``JournalUnavailable``.
     """
     created = await ensure_streams(connection, cluster, size_bytes_max=size_bytes_max, replicas=replicas)
-    return OpenedJournal(_journal(connection, cluster, read_only=False), created)
+    return OpenedJournal(_journal(connection, cluster, read_only=False, replicas=replicas), created)
 
 
 async def open_journal_for_reading(connection: Connection, cluster: str | None = None) -> Journal:
@@ -44,10 +45,11 @@ async def open_journal_for_reading(connection: Connection, cluster: str | None =
     return _journal(connection, cluster, read_only=True)
 
 
-def _journal(connection: Connection, cluster: str, *, read_only: bool) -> Journal:
+def _journal(connection: Connection, cluster: str, *, read_only: bool, replicas: int = 1) -> Journal:
     names = StreamNames.of(cluster)
     return Journal(
         cluster,
         NatsEventStream(connection, names, read_only=read_only),
         NatsStream(connection, names.decisions, names.decisions_root, read_only=read_only),
+        NatsLogs(connection, names, replicas=replicas),
     )

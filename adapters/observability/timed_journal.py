@@ -16,6 +16,7 @@ def timed(journal: Journal, metrics: Metrics) -> Journal:
         journal.cluster,
         _TimedEventStream(journal.events, lambda seconds: metrics.appended("events", seconds=seconds)),
         _TimedStream(journal.decisions, lambda seconds: metrics.appended("decisions", seconds=seconds)),
+        journal.logs,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from lws_events.commands import SetTimer, UpdateSetStatus
+from lws_events.commands import SetTimer, UpdateSetStatus, target
 from lws_events.decisions import (
     Decision,
     FailureLeftAlone,
@@ -16,6 +16,7 @@ from lws_events.decisions import (
 from lws_events.events import CommandFailed, CommandSucceeded
 from lws_events.subjects import SetName
 from projections.explain import explain_command, explain_fact, explain_failure, explain_lifecycle, timestamp
+from projections.groups import group_of_object, group_of_target, group_token
 from projections.journal import RecordedEvent, Step, about
 from projections.why.links import Links
 from projections.why.model import DECISION, Cause, Chain
@@ -77,8 +78,16 @@ class _Explained:
         )
 
 
-def decision_at(steps: Iterable[Step], set_name: SetName, point: Point) -> Chain | None:
-    """The last decision about a set up to a point, else the first one after it; None where there is none at all."""
+def decision_at(
+    steps: Iterable[Step], set_name: SetName, point: Point, *, group: str | None = None, pod: str | None = None
+) -> Chain | None:
+    """The last decision about a set up to a point, else the first one after it; None where there is none at all.
+
+    ``group`` or ``pod``: only decisions about this group, or the group of this pod.
+    """
+    wanted = (
+        group_of_object(set_name, pod) if pod is not None else None if group is None else group_token(set_name, group)
+    )
     around = Surroundings(set_name)
     found: _Explained | None = None
     for step in about(steps, set_name):
@@ -87,12 +96,18 @@ def decision_at(steps: Iterable[Step], set_name: SetName, point: Point) -> Chain
         if found is not None:
             found.follow(step.event)
         if step.decision is not None:
-            if found is None or not is_past:
+            if (found is None or not is_past) and (wanted is None or wanted in _groups(set_name, step.decision)):
                 found = _Explained(step, around, Policies(around.observed))
             around.add_decision(step.event, step.decision)
         if is_past and found is not None and not found.waits:
             break
     return None if found is None else found.result()
+
+
+def _groups(set_name: SetName, decision: Decision) -> set[str]:
+    """Tokens of the groups that a decision is about."""
+    named = {group_token(set_name, name) for fact in decision.facts if (name := getattr(fact, "group", ""))}
+    return named | {group_of_target(set_name, target(one.command)) for one in decision.commands}
 
 
 def _ends(decision: Decision, around: Surroundings) -> list[End]:
