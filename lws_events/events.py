@@ -11,6 +11,7 @@ from typing import Final
 
 import msgspec
 
+from lws_events.differences import DifferenceFound
 from lws_events.errors import UnknownShapeError
 from lws_events.views import (
     NOT_RECORDED,
@@ -28,6 +29,7 @@ from lws_events.views import (
 )
 
 __all__ = [
+    "NOT_DONE",
     "NOT_RECORDED",
     "SCHEMA",
     "SUPERSEDED",
@@ -35,6 +37,7 @@ __all__ = [
     "CommandSucceeded",
     "ContainerExit",
     "Deleted",
+    "DifferenceFound",
     "Disruption",
     "Envelope",
     "EpochStarted",
@@ -121,6 +124,9 @@ class CommandSucceeded(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=
 
 SUPERSEDED: Final = "Superseded"
 """``reason`` of a command whose place another one took: it was not sent, and there is nothing to try again."""
+
+NOT_DONE: Final = "NotDone"
+"""``reason`` of a command of a shadow, which sends none: whoever is in charge has not done the same in time."""
 
 
 class CommandFailed(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="CommandFailed"):
@@ -226,6 +232,7 @@ Fact = (
     | ObjectNotRecorded
     | SetChangeMissed
     | LogCaptured
+    | DifferenceFound
 )
 
 

@@ -30,6 +30,7 @@ REQUEST: Final = "request"
 UNRECORDED: Final = "unrecorded"
 MISSED: Final = "missed"
 LOG: Final = "log"
+DIFFERENCE: Final = "difference"
 
 _PARSED_MAX: Final = 4096
 """How many subjects stay taken apart: journals are mostly about the same few objects, again and again."""

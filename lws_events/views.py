@@ -115,6 +115,8 @@ class PodObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="PodO
     grace_seconds: int = 30
     """``terminationGracePeriodSeconds``; what is absent is the API's default."""
     disruption: Disruption | None = None
+    deleted_in_foreground: bool = False
+    """It is on its way out, after what it owns: so a group is recreated, and a shadow tells it from other ends."""
 
 
 class ServiceObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="ServiceObserved"):

@@ -42,6 +42,7 @@ from lws_events.events import (
     CommandSucceeded,
     ContainerExit,
     Deleted,
+    DifferenceFound,
     Disruption,
     EpochStarted,
     Fact,
@@ -111,6 +112,8 @@ def explain_fact(fact: Fact, name: str) -> str:  # noqa: PLR0912 (one branch for
             return f"LeaderWorkerSet {name} was changed while nobody was watching (version {fact.resource_version})"
         case LogCaptured():
             return explain_log(fact, name)
+        case DifferenceFound():
+            return explain_difference(fact)
         case ObjectNotRecorded():
             kind, _, of = name.partition("/")
             return f"{kind} {of} (version {fact.resource_version}) could not be recorded: {fact.problem}"
@@ -130,6 +133,15 @@ def explain_pod(pod: PodObserved, name: str) -> str:
     restarts = f", {pod.restarts} container restart{'s' if pod.restarts > 1 else ''}" if pod.restarts else ""
     waiting = f", waiting: {pod.waiting}" if pod.waiting else ""
     return f"pod {name} {state}{where}{restarts}{_end(pod.last_exit, pod.reason, pod.disruption)}{waiting}"
+
+
+def explain_difference(found: DifferenceFound) -> str:
+    """What a shadow has found, in one sentence."""
+    fields = "; ".join(
+        f"{field.path}: ours {field.ours or 'absent'}, theirs {field.theirs or 'absent'}" for field in found.fields
+    )
+    because = f" ({found.because})" if found.because else ""
+    return f"a difference was found: {found.what}{because}{f': {fields}' if fields else ''}"
 
 
 def explain_log(log: LogCaptured, pod: str) -> str:

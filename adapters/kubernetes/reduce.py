@@ -20,6 +20,8 @@ _RESOURCES: Final = msgspec.json.Decoder(wire.Resources)
 _TPU_BYTES: Final = TPU.encode()
 _GRACE_SECONDS: Final = 30
 """The API's default for ``terminationGracePeriodSeconds``."""
+_FOREGROUND: Final = "foregroundDeletion"
+"""The finalizer of an object that waits for what it owns to go first."""
 _NORMAL_WAITS: Final = frozenset({"", "ContainerCreating", "PodInitializing"})
 """Every pod goes through these within seconds; recording them would add one event per pod and explain nothing."""
 
@@ -121,6 +123,7 @@ def reduce_pod(found: wire.Pod, nodes: NodeLabels, gang: GangScheduling | None =
         gang_group=_gang_group(found, gang),
         grace_seconds=_GRACE_SECONDS if spec.grace_seconds is None else spec.grace_seconds,
         disruption=disruption(status),
+        deleted_in_foreground=_FOREGROUND in (meta.finalizers or ()),
     )
 
 

@@ -30,6 +30,7 @@ class Meta(msgspec.Struct, rename="camel"):
     labels: dict[str, str] | None = None
     annotations: dict[str, str] | None = None
     owner_references: list[OwnerReference] | None = None
+    finalizers: list[str] | None = None
 
     def label(self, key: str) -> str:
         """Value of a label; empty where it is absent."""

@@ -78,7 +78,7 @@ def fold(state: Aggregate, fact: events.Fact, *, name: str, at_ms: int) -> Chang
             # What was known stays known, and has to do.
             state.change_missed = state.change_missed and fact.kind != subjects.SET
             return Change.NOTHING
-        case events.SpecChangeRequested() | events.EpochStarted() | events.LogCaptured():
+        case events.SpecChangeRequested() | events.EpochStarted() | events.LogCaptured() | events.DifferenceFound():
             return Change.NOTHING
         case _:
             assert_never(fact)

@@ -40,6 +40,8 @@ def fold_outcome(state: Aggregate, fact: events.Outcome, *, at_ms: int) -> Chang
     elif is_gone(issued.command, fact):
         state.retries.pop(fact.target, None)
         _fold_end(state, issued.command)
+    elif isinstance(issued.command, commands.DeleteLeaderPod) and fact.reason == events.NOT_DONE:
+        _leader_stays(state, issued.command)
     elif isinstance(issued.command, commands.CreateControllerRevision) and fact.reason == "AlreadyExists":
         set_objects.note_taken_name(state, issued.command.name)
     if isinstance(issued.command, commands.ApplyWorkerMetadata):
@@ -84,6 +86,13 @@ def _fold_end(state: Aggregate, command: commands.AnyCommand) -> None:
             set_objects.forget_revision(state, command.name, uid=command.uid)
         case _:
             pass
+
+
+def _leader_stays(state: Aggregate, command: commands.DeleteLeaderPod) -> None:
+    """Whoever is in charge does not recreate the group: it goes on as it is, and a further failure is a new one."""
+    group = state.groups.get(command.name)
+    if group is not None and group.recreating == command.uid:
+        group.recreation = group.replacement = None
 
 
 def fold_timer(state: Aggregate, fact: events.TimerFired) -> Change:

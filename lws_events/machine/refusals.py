@@ -10,12 +10,13 @@ from lws_events.commands import (
     CreatePodGroup,
     CreateService,
     CreateWorkerStatefulSet,
+    DeleteLeaderPod,
     RecordEvent,
     SetTimer,
     target,
 )
 from lws_events.decisions import Issued, ObjectLeftAlone
-from lws_events.events import SUPERSEDED, CommandFailed
+from lws_events.events import NOT_DONE, SUPERSEDED, CommandFailed
 from lws_events.machine import gang, leader, services, workers
 from lws_events.machine.draft import Draft
 from lws_events.machine.outcomes import is_gone
@@ -40,6 +41,8 @@ def decide_refusal(draft: Draft, issued: Issued, failed: CommandFailed) -> None:
         return  # the executor has tried for long enough; the journal has the fact
     if failed.reason in (SUPERSEDED, TEMPLATE_CHANGED) or is_gone(command, failed):
         return
+    if failed.reason == NOT_DONE and isinstance(command, DeleteLeaderPod):
+        return  # the group goes on as it is, until it fails again
     about = target(command)
     if isinstance(command, CreateControllerRevision) and command.name in draft.state.revision_names_taken:
         draft.note(_left_alone(command, about, failed))  # the next name is tried at once
@@ -51,6 +54,8 @@ def decide_refusal(draft: Draft, issued: Issued, failed: CommandFailed) -> None:
     draft.issue(
         SetTimer(timer=timer_of_target(about), fire_at_ms=draft.at_ms + delay_ms(attempts, of_content=is_invalid))
     )
+    if failed.reason == NOT_DONE:
+        return  # a person is told by the difference that is recorded with it
     error = failed.message or failed.reason
     told = False
     match command:

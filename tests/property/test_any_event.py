@@ -9,11 +9,12 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 
 from lws_events import decisions, events, names, subjects
+from lws_events.differences import FieldDifference
 from lws_events.fleet import Fleet
 from lws_events.subjects import SetName
 
 TEXTS = st.sampled_from(
-    ["", "a", "b", "0", "1", "-1", "9" * 30, "٣", "sample", "Foreign", "Conflict", "NotFound", "Superseded"]
+    ["", "a", "b", "0", "1", "-1", "9" * 30, "٣", "sample", "Foreign", "Conflict", "NotFound", "Superseded", "NotDone"]
 )
 UIDS = st.sampled_from(["u1", "u2", "u3"])
 VERSIONS = st.sampled_from(["", "1", "2", "3", "10", "x"])
@@ -99,6 +100,7 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     dict[str, str]: MAPS,
     tuple[str, ...]: st.just(()),
+    tuple[FieldDifference, ...]: st.just(()),
     events.Owner: OWNERS,
     events.ContainerExit: st.builds(events.ContainerExit, TEXTS, st.integers(0, 255), TEXTS),
     msgspec.Raw: RAWS,

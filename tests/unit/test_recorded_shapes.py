@@ -58,6 +58,7 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
             "gang_group": "",
             "grace_seconds": 30,
             "disruption": None,
+            "deleted_in_foreground": False,
         },
     ),
     (
@@ -108,6 +109,10 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
             "previous": False,
             "problem": "",
         },
+    ),
+    (
+        '{"type":"DifferenceFound","kind":"kind","target":"target","what":"what"}',
+        {"because": "", "uid": "", "command_id": "", "fields": [], "known": "", "waited_ms": 0},
     ),
 ]
 COMMANDS: list[tuple[str, dict[str, Any]]] = [
