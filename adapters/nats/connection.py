@@ -18,8 +18,10 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from adapters.journal.errors import JournalUnavailable, MessageRefused, UnsuitableServer
-from adapters.nats.connection_settings import ConnectionSettings as ConnectionSettings
+from adapters.nats.connection_settings import ConnectionSettings
 from adapters.nats.tls import tls_context
+
+__all__ = ["REQUEST_SECONDS", "Connection", "ConnectionSettings", "connect"]
 
 REQUEST_SECONDS: Final = 5.0
 """How long an answer may take: an fsync on a busy disk is far below, an election in a cluster about two seconds."""

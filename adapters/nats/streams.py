@@ -127,8 +127,8 @@ async def require_server(connection: Connection) -> None:
     except TimeoutError as error:
         if connection.is_clustered:
             raise JournalUnavailable(
-                "JetStream does not answer: wait for a majority of the servers of the NATS cluster, or enable JetStream "
-                "for this account"
+                "JetStream does not answer: wait for a majority of the servers of the NATS cluster, or enable "
+                "JetStream for this account"
             ) from error
         raise UnsuitableServer(
             "the NATS server does not answer JetStream requests: enable JetStream for this account"
