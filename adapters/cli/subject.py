@@ -47,6 +47,6 @@ def _pod(reader: "JournalReader", known: Sequence[SetName], pod: str, *, namespa
             return Subject(set_name, pod=pod)
     there = ", ".join(map(str, known)) or "none"
     raise NoSuchThing(
-        f"no set, group or pod {text!r} in the journal of cluster {reader.cluster!r}",
+        f"no LeaderWorkerSet {text}, and no pod of that name, in the journal of cluster {reader.cluster!r}",
         hint=f"name a set, SET/GROUP or NAMESPACE/POD; sets in this journal: {there}",
     )

@@ -105,13 +105,16 @@ def _reasons(state: Aggregate, group: Group) -> list[str]:
         return found + going
     if not leader.view.node:
         found.append(f"the scheduler to place its leader: {leader.view.waiting or 'it has not said why it does not'}")
-    if state.spec is not None and state.size_of(group) > 1:
+    elif state.spec is not None and state.size_of(group) > 1:
         reason = waits_for(state, group)
         found += [reason] if reason else []
     if leader.view.gang_group:
         found += _pod_group(state, leader)
     found += _commands(state, f"statefulset/{group.name}")
-    return found + going + _members(state, group) + _rollout(state, group)
+    found += going + _members(state, group) + _rollout(state, group)
+    if not found and not group_is_ready(state, group):
+        found.append("its worker StatefulSet to be seen")
+    return found
 
 
 def _of_set(state: Aggregate) -> list[str]:
@@ -167,6 +170,7 @@ def _members(state: Aggregate, group: Group) -> list[str]:
         f"a ready pod: {explain_pod(pod.view, name)}"
         for name, pod in _pods(group).items()
         if pod.view.deleting_since is None and not pod.view.ready
+        if name != group.name or pod.view.node  # a leader that is not scheduled has been told of
     ]
     if group.worker_set is None:
         return found

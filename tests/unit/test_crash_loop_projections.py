@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from adapters.cli.printing import chain_lines
-from projections.chain import recreations
+from adapters.cli.chains import chain_lines
 from projections.journal import RecordedDecision, RecordedEvent, Step
 from projections.status import status_of_steps
 from projections.timeline import timeline
+from projections.why.model import RECREATION, Chain
+from projections.why.stories import stories
 from tests.unit.machine.crash_looping import TIMER, CrashLooping
 
 
@@ -26,6 +27,10 @@ def _waiting() -> CrashLooping:
     return scenario
 
 
+def _chains(scenario: CrashLooping) -> list[Chain]:
+    return list(stories(_steps(scenario), scenario.name, kinds=(RECREATION,)))
+
+
 def _notes(scenario: CrashLooping) -> dict[str, str]:
     row = status_of_steps(_steps(scenario)).row(scenario.name)
     assert row is not None
@@ -34,23 +39,25 @@ def _notes(scenario: CrashLooping) -> dict[str, str]:
 
 def test_a_chain_that_waits_begins_with_its_failure_and_goes_on_with_the_timer() -> None:
     scenario = _waiting()
-    [_, waiting] = recreations(_steps(scenario), scenario.name)
+    [_, waiting] = _chains(scenario)
     assert (waiting.complete, waiting.failed_pod) == (False, "sample-0-1")
     assert waiting.held == (
         "recreation 2 of group 0 in a row waits until 2023-11-14T22:13:30.000Z (container restarted)"
     )
     [heading, *_] = [line.plain for line in chain_lines(waiting)]
-    assert heading == "Recreation 2 of group 0 in a row waits until 2023-11-14T22:13:30.000Z (container restarted)"
+    waits = "Recreation 2 of group 0 in a row waits until 2023-11-14T22:13:30.000Z (container restarted)"
+    assert heading == f"{waits} (0.000 s, not over yet)"
     scenario.fire(TIMER)
     scenario.come_back()
-    [_, done] = recreations(_steps(scenario), scenario.name)
+    [_, done] = _chains(scenario)
     assert (done.complete, done.held) == (True, "")
     words = [link.what for link in done.links]
     assert words[0].startswith("pod sample-0-1 is Running and ready")
-    assert words[1].endswith("waits until 2023-11-14T22:13:30.000Z (container restarted)")
-    assert words[2] == "the timer restart/sample-0 fired"
-    assert words[3].endswith("group 0 is recreated as a whole (container restarted), recreation 2 in a row")
-    assert [link.elapsed_ms for link in done.links[:4]] == [0, 0, 10_000, 10_000]
+    assert words[1] == "a container restarted"
+    assert words[2].endswith("waits until 2023-11-14T22:13:30.000Z (container restarted)")
+    assert words[3] == "the timer restart/sample-0 fired"
+    assert words[4].endswith("group 0 is recreated as a whole (container restarted), recreation 2 in a row")
+    assert [link.elapsed_ms for link in done.links[:5]] == [0, 0, 0, 10_000, 10_000]
 
 
 def test_the_chain_of_a_kept_group_goes_on_when_it_is_resumed() -> None:
@@ -60,18 +67,18 @@ def test_the_chain_of_a_kept_group_goes_on_when_it_is_resumed() -> None:
     scenario.crash()
     scenario.leader()
     scenario.carry_out()
-    kept = list(recreations(_steps(scenario), scenario.name))[-1]
+    kept = _chains(scenario)[-1]
     assert kept.held == "group 0 is kept for debugging after 2 recreations (container restarted)"
     scenario.leader(marked=False)
     scenario.come_back()
-    resumed = list(recreations(_steps(scenario), scenario.name))[-1]
+    resumed = _chains(scenario)[-1]
     assert (resumed.complete, resumed.held) == (True, "")
 
 
 def test_a_leader_that_goes_otherwise_completes_the_chain() -> None:
     scenario = _waiting()
     scenario.come_back()
-    assert [chain.complete for chain in recreations(_steps(scenario), scenario.name)] == [True, True]
+    assert [chain.complete for chain in _chains(scenario)] == [True, True]
 
 
 def test_timeline_and_status_say_why_nothing_happens() -> None:

@@ -87,7 +87,7 @@ async def test_delays_double_and_outlive_the_controller(sets: Sets, kubelets: Ku
     assert [(fact.attempt, fact.until_ms - fact.failed_ms) for fact in postponed] == [(2, 2_000), (3, 4_000)]
     started = await crashes.decided(GroupRecreationStarted, count=3)
     assert [fact.attempt for fact in started] == [1, 2, 3]
-    chains = await controller.ask("why", f"{sets.namespace}/loop")
+    chains = await controller.ask("why", f"{sets.namespace}/loop", "--kind", "recreation")
     assert [chain["complete"] for chain in chains] == [True, True, True]
     waited_ms = [_waited_ms(chain) for chain in chains]
     assert waited_ms[0] < 2_000 <= waited_ms[1]

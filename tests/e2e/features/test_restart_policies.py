@@ -141,7 +141,7 @@ async def test_one_pod_fails(
     for failure in FAILURES:
         await _assert_told(sets, failure, is_recreated=failure in recreated)
         if failure in recreated and failure.cause is _kill_for_memory:
-            [chain] = await controller.ask("why", f"{sets.namespace}/{failure.set_name}")
+            [chain] = await controller.ask("why", f"{sets.namespace}/{failure.set_name}", "--kind", "recreation")
             assert chain["failed_pod"] == f"{failure.set_name}-{failure.pod}"
             assert chain["complete"]
             assert "OOMKilled" in str(chain["links"])

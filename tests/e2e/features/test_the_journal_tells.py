@@ -73,5 +73,5 @@ async def test_an_exported_journal_verifies_and_tells_the_same(
     )
     assert from_file == live
     assert verification["differences"] == 0
-    [chain] = await controller.ask_file(exported, "why", name, "--group", "1")
+    [chain] = await controller.ask_file(exported, "why", f"{name}/1")
     assert (chain["failed_pod"], chain["complete"]) == ("exported-1-1", True)

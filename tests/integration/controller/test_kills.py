@@ -124,6 +124,6 @@ def _children(pid: int) -> set[int]:
 
 
 async def _each_leader_was_deleted_once(controller: Program) -> None:
-    recreations = await controller.ask("why", "default/leaderworkerset-sample")
+    recreations = await controller.ask("why", "default/leaderworkerset-sample", "--kind", "recreation")
     assert Counter(recreation["group"] for recreation in recreations) == {"0": 1, "1": 1, "2": 1}
     assert all(recreation["complete"] for recreation in recreations)

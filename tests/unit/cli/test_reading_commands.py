@@ -95,12 +95,15 @@ def test_timeline_of_a_group(file: Path) -> None:
 
 
 def test_why_gives_the_causal_chain(file: Path) -> None:
-    (chain,) = answer("why", "default/sample", "--file", file)
+    (chain,) = answer("why", "default/sample", "--kind", "recreation", "--file", file)
     assert chain["complete"] is True
     assert chain["elapsed_ms"] == 740
     assert "OOMKilled" in chain["links"][0]["what"]
-    text = run("why", "default/sample", "--file", file).stdout
-    assert text.startswith("Group 0 was recreated in 0.740 s\n")
+    assert answer("why", "sample/0", "--file", file) == [chain]
+    assert answer("why", "default/sample-0-1", "--file", file) == [chain]
+    text = run("why", "default/sample/0", "--file", file).stdout
+    assert text.startswith("Group 0 was recreated, because of pod sample-0-1: the kernel killed container main")
+    assert "rule: restartPolicy RecreateGroupOnPodRestart: the failure of one pod ends its whole group" in text
 
 
 def test_replay_at_a_sequence_and_at_a_time(file: Path, failure: int) -> None:

@@ -1,0 +1,1 @@
+"""Tests of ``why`` and ``why-not``: chains, causes, verdicts and waits."""
