@@ -37,12 +37,8 @@ _KINDS: Final[dict[type[Command], str]] = {
 def decide_refusal(draft: Draft, issued: Issued, failed: CommandFailed) -> None:
     """Answer a failed command of a set that is active."""
     command = issued.command
-    if isinstance(command, RecordEvent):
-        return  # the executor has tried for long enough; the journal has the fact
-    if failed.reason in (SUPERSEDED, TEMPLATE_CHANGED) or is_gone(command, failed):
+    if _needs_no_answer(command, failed):
         return
-    if failed.reason == NOT_DONE and isinstance(command, DeleteLeaderPod):
-        return  # the group goes on as it is, until it fails again
     about = target(command)
     if isinstance(command, CreateControllerRevision) and command.name in draft.state.revision_names_taken:
         draft.note(_left_alone(command, about, failed))  # the next name is tried at once
@@ -76,6 +72,14 @@ def decide_refusal(draft: Draft, issued: Issued, failed: CommandFailed) -> None:
             pass
     if told and failed.reason in _TAKEN:
         draft.note(_left_alone(command, about, failed))
+
+
+def _needs_no_answer(command: Command, failed: CommandFailed) -> bool:
+    if isinstance(command, RecordEvent):
+        return True  # the executor has tried for long enough; the journal has the fact
+    if failed.reason == NOT_DONE and isinstance(command, DeleteLeaderPod):
+        return True  # the group goes on as it is, until it fails again
+    return failed.reason in (SUPERSEDED, TEMPLATE_CHANGED) or is_gone(command, failed)
 
 
 def _left_alone(command: Command, about: str, failed: CommandFailed) -> ObjectLeftAlone:
