@@ -27,10 +27,23 @@ _UNACKNOWLEDGED_MS_MAX: Final = 30_000
 
 class _FencedRequest(aiohttp.ClientRequest):
     async def send(self, conn: Any) -> aiohttp.ClientResponse:
+        self._require()
+        return await super().send(conn)
+
+    async def write_bytes(self, writer: Any, conn: Any, content_length: int | None = None) -> None:
+        """Head and body go out together, in a task of their own, which may come much later than ``send``."""
+        try:
+            self._require()
+        except NotLeading as error:
+            if conn.protocol is not None:
+                conn.protocol.set_exception(error)  # whoever waits for the answer gets it
+            return
+        await super().write_bytes(writer, conn, content_length)
+
+    def _require(self) -> None:
         permitted = may_send.get()
         if permitted is not None and not permitted():
             raise NotLeading(f"{self.method} {self.url.path}: not sent, because somebody else may lead by now")
-        return await super().send(conn)
 
 
 def new_session(*, keep_alive_seconds: float) -> aiohttp.ClientSession:

@@ -50,6 +50,17 @@ async def test_it_is_asked_when_the_connection_is_open(monkeypatch: pytest.Monke
         assert api.asked == []
 
 
+async def test_it_is_asked_once_more_when_the_request_goes_out() -> None:
+    answers = iter([True, False])
+    async with ScriptedApi() as api, api.client() as client:
+        async with asyncio.timeout(5):
+            with pytest.raises(NotLeading):
+                await client.writing_while(lambda: next(answers)).request("DELETE", "/x", body=b"{}")
+        assert api.asked == []
+        api.always("GET", "/x", answer({}))
+        assert await client.request("GET", "/x") == b"{}"
+
+
 async def test_a_command_that_is_held_back_has_no_outcome_and_may_be_taken_again() -> None:
     journal, clock, name = MemoryJournal("c"), LeapingClock(), SetName("default", "set")
     issued = Issued(id="e-1-0", command=commands.DeleteLeaderPod(name="set-0", uid="u"))
