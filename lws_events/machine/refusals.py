@@ -4,6 +4,7 @@ from typing import Final
 
 from lws_events.commands import (
     TEMPLATE_CHANGED,
+    AnyCommand,
     ApplyLeaderStatefulSet,
     Command,
     CreateControllerRevision,
@@ -74,7 +75,7 @@ def decide_refusal(draft: Draft, issued: Issued, failed: CommandFailed) -> None:
         draft.note(_left_alone(command, about, failed))
 
 
-def _needs_no_answer(command: Command, failed: CommandFailed) -> bool:
+def _needs_no_answer(command: AnyCommand, failed: CommandFailed) -> bool:
     if isinstance(command, RecordEvent):
         return True  # the executor has tried for long enough; the journal has the fact
     if failed.reason == NOT_DONE and isinstance(command, DeleteLeaderPod):
