@@ -7,10 +7,10 @@ from collections.abc import Iterable, Iterator
 
 from lws_events.decisions import FailureLeftAlone, ObjectLeftAlone
 from lws_events.subjects import SetName
+from projections.entries import CONTROLLER, Entry
 from projections.explain import explain_lifecycle
 from projections.groups import group_of_target, group_token
 from projections.journal import Step
-from projections.timeline import CONTROLLER, Entry
 
 
 class LeftAlone:

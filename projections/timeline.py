@@ -5,10 +5,11 @@ and the commands in flight, nothing else, so that a journal of any length can be
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Final, assert_never
+from typing import assert_never
 
 import msgspec
 
+from lws_events import subjects
 from lws_events.commands import AnyCommand, RecordEvent, SetTimer, UpdateSetStatus, target
 from lws_events.decisions import (
     ConditionChanged,
@@ -30,6 +31,7 @@ from lws_events.events import (
     CommandFailed,
     CommandSucceeded,
     Deleted,
+    LogCaptured,
     ObjectNotRecorded,
     Outcome,
     PodGroupObserved,
@@ -41,29 +43,27 @@ from lws_events.events import (
     View,
 )
 from lws_events.machine.state import is_older
-from lws_events.subjects import POD, STATEFULSET, SetName
+from lws_events.subjects import SetName
+from projections.entries import (
+    CHANGE,
+    CLUSTER,
+    COMMAND,
+    CONTROLLER,
+    FAILURE,
+    OBJECT,
+    POD,
+    REFUSED,
+    USER,
+    Entry,
+    Selection,
+    kind_of,
+)
 from projections.explain import explain_command, explain_fact, explain_failure, explain_lifecycle
 from projections.groups import WHOLE_SET, group_of_object, group_of_target, group_token
 from projections.journal import RecordedEvent, Step, about
 from projections.transitions import Transition, pod_transitions, set_transitions, statefulset_transitions
 
-CLUSTER: Final = "cluster"
-CONTROLLER: Final = "controller"
-USER: Final = "user"
-
-
-class Entry(msgspec.Struct, frozen=True, kw_only=True):
-    """One line of a timeline."""
-
-    at_ms: int
-    sequence: int
-    """In the EVENTS stream: of the event itself, or of the event that led to the decision."""
-    group: str
-    """Token of the group; empty for what concerns the whole set."""
-    who: str
-    """``cluster`` (was observed), ``controller`` (was decided or came of it) or ``user``."""
-    what: str
-    because: str = ""
+EVERYTHING = Selection()
 
 
 class _Asked(msgspec.Struct, frozen=True):
@@ -74,14 +74,14 @@ class _Asked(msgspec.Struct, frozen=True):
 
 
 class Timeline:
-    """Fold of one set. ``add`` gives the entries of one step; ``group`` keeps only those of one group.
+    """Fold of one set. ``add`` gives the entries of one step that are selected.
 
     ``routine`` also tells what happens all the time and explains nothing: status writes, posted events, timers.
     """
 
-    def __init__(self, set_name: SetName, *, group: str | None = None, routine: bool = False) -> None:
+    def __init__(self, set_name: SetName, *, selection: Selection = EVERYTHING, routine: bool = False) -> None:
         self._set = set_name
-        self._group = None if group is None else group_token(set_name, group)
+        self._selection = selection
         self._routine = routine
         self._pods: dict[str, PodObserved] = {}
         self._statefulsets: dict[str, StatefulSetObserved] = {}
@@ -91,10 +91,18 @@ class Timeline:
 
     def add(self, step: Step) -> list[Entry]:
         """Entries of one event and of what was decided by it, in this order. The event must be about this set."""
-        entries = self._of_event(step.event)
+        entries = self.add_event(step.event)
         if step.decision is not None:
-            entries += self._of_decision(step.event, step.decision)
-        return [entry for entry in entries if self._group is None or entry.group == self._group]
+            entries += self.add_decision(step.event, step.decision)
+        return entries
+
+    def add_event(self, event: RecordedEvent) -> list[Entry]:
+        """Entries of an event alone, where its decision comes later or never."""
+        return [entry for entry in self._of_event(event) if self._selection.has(entry)]
+
+    def add_decision(self, event: RecordedEvent, decision: Decision) -> list[Entry]:
+        """Entries of what was decided by an event that was added before."""
+        return [entry for entry in self._of_decision(event, decision) if self._selection.has(entry)]
 
     def _of_event(self, event: RecordedEvent) -> list[Entry]:  # noqa: PLR0912 (a branch for each kind of fact)
         fact = event.envelope.fact
@@ -108,7 +116,7 @@ class Timeline:
                     return []
                 transitions = pod_transitions(self._pods.get(name), fact, name)
                 self._pods[name] = fact
-                return _observed(event, group, transitions)
+                return _observed(event, group, transitions, pod=name)
             case StatefulSetObserved():
                 if _is_stale(fact, self._statefulsets.get(name)):
                     return []
@@ -126,7 +134,10 @@ class Timeline:
             case CommandSucceeded() | CommandFailed():
                 return self._of_outcome(event, fact)
             case SpecChangeRequested():
-                return [_entry(event, WHOLE_SET, USER, explain_fact(fact, name))]
+                return [_entry(event, WHOLE_SET, USER, explain_fact(fact, name), kind=CHANGE)]
+            case LogCaptured():
+                group = group_of_object(self._set, name)
+                return [_entry(event, group, CONTROLLER, explain_fact(fact, name), kind=POD, pod=name)]
             case ObjectNotRecorded():
                 return [_entry(event, group_of_target(self._set, name), CONTROLLER, explain_fact(fact, name))]
             case Deleted():
@@ -148,15 +159,19 @@ class Timeline:
         return [_entry(event, group_of_object(self._set, name), CLUSTER, explain_fact(fact, name))]
 
     def _of_deletion(self, event: RecordedEvent, gone: Deleted, kind: str, name: str) -> list[Entry]:
-        last = self._pods.get(name) if kind == POD else self._statefulsets.get(name) if kind == STATEFULSET else None
+        known: dict[str, PodObserved] | dict[str, StatefulSetObserved] = {}
+        if kind in (subjects.POD, subjects.STATEFULSET):
+            known = self._pods if kind == subjects.POD else self._statefulsets
+        last = known.get(name)
         if last is not None and last.uid != gone.uid:
             return []  # of an earlier incarnation: a new one of the name has been seen since
-        if kind == POD:
-            self._pods.pop(name, None)
-        elif kind == STATEFULSET:
-            self._statefulsets.pop(name, None)
-        group = group_of_target(self._set, f"{kind}/{name}")
-        return [_entry(event, group, CLUSTER, explain_fact(event.envelope.fact, name))]
+        known.pop(name, None)
+        group, what = group_of_target(self._set, f"{kind}/{name}"), explain_fact(event.envelope.fact, name)
+        if kind != subjects.POD:
+            news = CHANGE if kind == subjects.SET else OBJECT
+            return [_entry(event, group, CLUSTER, what, kind=news)]
+        news = POD if last is not None and last.deleting_since is not None else FAILURE  # nobody had asked it to end
+        return [_entry(event, group, CLUSTER, what, kind=news, pod=name)]
 
     def _of_outcome(self, event: RecordedEvent, outcome: Outcome) -> list[Entry]:
         asked = self._asked.pop(outcome.command_id, None)
@@ -164,15 +179,17 @@ class Timeline:
         what = f"command about {outcome.target}" if asked is None else explain_command(asked.command)
         after = "" if asked is None else f" after {event.envelope.at_ms - asked.at_ms} ms"
         if isinstance(outcome, CommandFailed):
-            return [_entry(event, group, CONTROLLER, f"failed{after}: {what}", explain_failure(outcome))]
+            return [_entry(event, group, CONTROLLER, f"failed{after}: {what}", explain_failure(outcome), kind=REFUSED)]
         if asked is not None and self._hidden(asked.command):
             return []
-        return [_entry(event, group, CONTROLLER, f"done{after}: {what}")]
+        return [_entry(event, group, CONTROLLER, f"done{after}: {what}", kind=COMMAND)]
 
     def _of_decision(self, event: RecordedEvent, decision: Decision) -> list[Entry]:
         because = _cause(event)
         entries = [
-            _entry(event, _group_of_fact(self._set, fact), CONTROLLER, explain_lifecycle(fact), because)
+            _entry(
+                event, _group_of_fact(self._set, fact), CONTROLLER, explain_lifecycle(fact), because, kind=kind_of(fact)
+            )
             for fact in decision.facts
         ]
         for issued in decision.commands:
@@ -180,7 +197,8 @@ class Timeline:
                 self._asked[issued.id] = _Asked(issued.command, event.envelope.at_ms)
             if not self._hidden(issued.command):
                 group = group_of_target(self._set, target(issued.command))
-                entries.append(_entry(event, group, CONTROLLER, f"asks: {explain_command(issued.command)}", because))
+                what = f"asks: {explain_command(issued.command)}"
+                entries.append(_entry(event, group, CONTROLLER, what, because, kind=COMMAND))
         return entries
 
     def _hidden(self, command: AnyCommand) -> bool:
@@ -188,10 +206,17 @@ class Timeline:
 
 
 def timeline(
-    steps: Iterable[Step], set_name: SetName, *, group: str | None = None, routine: bool = False
+    steps: Iterable[Step],
+    set_name: SetName,
+    *,
+    group: str | None = None,
+    selection: Selection = EVERYTHING,
+    routine: bool = False,
 ) -> Iterator[Entry]:
-    """Entries of one set (or one of its groups, named by its token or its leader pod) in the order of the journal."""
-    fold = Timeline(set_name, group=group, routine=routine)
+    """Entries of one set in the order of the journal. ``group``: its token, or the name of its leader pod."""
+    if group is not None:
+        selection = msgspec.structs.replace(selection, group=group_token(set_name, group))
+    fold = Timeline(set_name, selection=selection, routine=routine)
     for step in about(steps, set_name):
         yield from fold.add(step)
 
@@ -201,13 +226,26 @@ def _is_stale(view: View, known: View | None) -> bool:
     return known is not None and is_older(view, known)
 
 
-def _observed(event: RecordedEvent, group: str, transitions: list[Transition]) -> list[Entry]:
-    return [_entry(event, group, CLUSTER, transition.what, transition.because) for transition in transitions]
+def _observed(event: RecordedEvent, group: str, transitions: list[Transition], *, pod: str = "") -> list[Entry]:
+    return [
+        _entry(event, group, CLUSTER, transition.what, transition.because, kind=transition.kind, pod=pod)
+        for transition in transitions
+    ]
 
 
-def _entry(event: RecordedEvent, group: str, who: str, what: str, because: str = "") -> Entry:
-    at_ms = event.envelope.at_ms
-    return Entry(at_ms=at_ms, sequence=event.sequence, group=group, who=who, what=what, because=because)
+def _entry(
+    event: RecordedEvent, group: str, who: str, what: str, because: str = "", *, kind: str = OBJECT, pod: str = ""
+) -> Entry:
+    return Entry(
+        at_ms=event.envelope.at_ms,
+        sequence=event.sequence,
+        group=group,
+        pod=pod,
+        kind=kind,
+        who=who,
+        what=what,
+        because=because,
+    )
 
 
 def _cause(event: RecordedEvent) -> str:

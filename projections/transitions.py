@@ -7,6 +7,7 @@ a person are told; a changed label is not.
 import msgspec
 
 from lws_events.events import PodObserved, SetObserved, StatefulSetObserved
+from projections.entries import CHANGE, FAILURE, OBJECT, POD, ROLLOUT, WAIT
 from projections.explain import explain_exit
 
 
@@ -15,30 +16,33 @@ class Transition(msgspec.Struct, frozen=True):
 
     what: str
     because: str = ""
+    kind: str = OBJECT
+    """Of the entry that tells it (``entries``)."""
 
 
 def pod_transitions(before: PodObserved | None, after: PodObserved, name: str) -> list[Transition]:
     """What happened to a pod. ``before`` is None for one never seen; a pod of another uid is a new one."""
     found: list[Transition] = []
     if before is None or before.uid != after.uid:
-        found.append(Transition(f"pod {name} was created"))
+        found.append(Transition(f"pod {name} was created", kind=POD))
         before = PodObserved(uid=after.uid, resource_version="")
     if after.node and after.node != before.node:
         topology = ", ".join(f"{key}={after.topology[key]}" for key in sorted(after.topology))
-        found.append(Transition(f"pod {name} was placed on node {after.node}", topology))
+        found.append(Transition(f"pod {name} was placed on node {after.node}", topology, POD))
     if after.restarts > before.restarts:
         because = explain_exit(after.last_exit) if after.last_exit is not None else ""
-        found.append(Transition(f"pod {name}: a container restarted ({after.restarts} in all)", because))
+        found.append(Transition(f"pod {name}: a container restarted ({after.restarts} in all)", because, FAILURE))
     if after.phase != before.phase:
         ended = explain_exit(after.last_exit) if after.last_exit is not None and after.phase == "Failed" else ""
         because = ", ".join(part for part in (after.reason, ended) if part)
-        found.append(Transition(f"pod {name} became {after.phase}", because))
+        kind = FAILURE if after.phase == "Failed" and after.deleting_since is None else POD
+        found.append(Transition(f"pod {name} became {after.phase}", because, kind))
     if after.ready != before.ready:
-        found.append(Transition(f"pod {name} became {'ready' if after.ready else 'not ready'}"))
+        found.append(Transition(f"pod {name} became {'ready' if after.ready else 'not ready'}", kind=POD))
     if after.waiting and after.waiting != before.waiting:
-        found.append(Transition(f"pod {name} waits", after.waiting))
+        found.append(Transition(f"pod {name} waits", after.waiting, WAIT))
     if after.deleting_since is not None and before.deleting_since is None:
-        found.append(Transition(f"pod {name} is being deleted", after.reason))
+        found.append(Transition(f"pod {name} is being deleted", after.reason, POD))
     return found
 
 
@@ -55,9 +59,11 @@ def statefulset_transitions(
             found.append(Transition(f"{role} StatefulSet {name} was scaled from {before.replicas} to {after.replicas}"))
         if after.partition != before.partition:
             was, now = _partition(before), _partition(after)
-            found.append(Transition(f"{role} StatefulSet {name}: the partition moved from {was} to {now}"))
+            found.append(
+                Transition(f"{role} StatefulSet {name}: the partition moved from {was} to {now}", kind=ROLLOUT)
+            )
         if after.update_revision != before.update_revision and before.update_revision:
-            found.append(Transition(f"{role} StatefulSet {name} rolls out a changed template"))
+            found.append(Transition(f"{role} StatefulSet {name} rolls out a changed template", kind=ROLLOUT))
     if after.deleting_since is not None and (before is None or before.deleting_since is None):
         found.append(Transition(f"{role} StatefulSet {name} is being deleted"))
     return found
@@ -67,11 +73,12 @@ def set_transitions(before: SetObserved | None, after: SetObserved, name: str) -
     """What happened to the LeaderWorkerSet itself."""
     found: list[Transition] = []
     if before is None or before.uid != after.uid:
-        found.append(Transition(f"LeaderWorkerSet {name} was created"))
+        found.append(Transition(f"LeaderWorkerSet {name} was created", kind=CHANGE))
     elif after.generation != before.generation:
-        found.append(Transition(f"the spec of LeaderWorkerSet {name} was changed (generation {after.generation})"))
+        what = f"the spec of LeaderWorkerSet {name} was changed (generation {after.generation})"
+        found.append(Transition(what, kind=CHANGE))
     if after.deleting_since is not None and (before is None or before.deleting_since is None):
-        found.append(Transition(f"LeaderWorkerSet {name} is being deleted"))
+        found.append(Transition(f"LeaderWorkerSet {name} is being deleted", kind=CHANGE))
     return found
 
 

@@ -14,10 +14,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from projections.entries import CONTROLLER, USER, Entry
 from projections.explain import explain_command, explain_fact, explain_lifecycle, timestamp
 from projections.journal import RecordedDecision, RecordedEvent
 from projections.status import GroupRow, PodRow, SetRow
-from projections.timeline import CONTROLLER, USER, Entry
 
 _UNLIMITED_COLUMNS: Final = 1000
 _STYLES: Final = {CONTROLLER: "cyan", USER: "magenta"}

@@ -1,7 +1,8 @@
 """A rolling update as its timeline tells it."""
 
 from lws_events.decisions import LeaderReplacementStarted, LifecycleFact, RolloutBlocked, RolloutStepped
-from projections.timeline import Entry, timeline
+from projections.entries import Entry
+from projections.timeline import timeline
 from tests.journal_builder import SAMPLE, JournalBuilder
 
 

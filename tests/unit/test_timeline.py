@@ -3,8 +3,9 @@
 from lws_events.commands import CreateWorkerStatefulSet, DeleteLeaderPod, RecordEvent, UpdateSetStatus
 from lws_events.decisions import ConditionChanged, FailureLeftAlone, GroupChanged, GroupRecreationStarted
 from lws_events.events import ContainerExit
+from projections.entries import CLUSTER, CONTROLLER, USER
 from projections.journal import Step
-from projections.timeline import CLUSTER, CONTROLLER, USER, Timeline, timeline
+from projections.timeline import Timeline, timeline
 from tests.journal_builder import SAMPLE, JournalBuilder, raw
 
 LEADER_DELETED = DeleteLeaderPod(name="sample-0", uid="l1")
