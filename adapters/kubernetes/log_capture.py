@@ -157,7 +157,7 @@ class LogCapture:
         query |= {"container": which.container} if which.container else {}
         query |= {"previous": "true"} if which.previous else {}
         path = f"{resources.PODS.path(set_name.namespace, failed.pod)}/log"
-        return await self._client.request("GET", path, query=query, timeout_seconds=self._settings.seconds_max)
+        return await self._client.request("GET", path, query=query)
 
     def _recorded(
         self,

@@ -19,9 +19,6 @@ LOGS: Final = "lws.logs"
 SIZE_BYTES_MAX: Final = 256 * 1024**2
 """Some sixteen thousand logs of full length; the oldest make room."""
 
-_LAST: Final = 2**62
-"""Up to the end of the stream, wherever that is."""
-
 
 class NatsLogs:
     """The log store of one cluster. ``replicas``: of the stream, where it has to be created."""
@@ -42,11 +39,15 @@ class NatsLogs:
     async def get(self, reference: str) -> bytes | None:
         """As of ``adapters.journal.logs.LogStore``."""
         try:
-            await wire.api(self._connection, f"STREAM.INFO.{self._names.logs}")
+            present = await wire.api(self._connection, f"STREAM.INFO.{self._names.logs}")
         except JournalMissing:
             return None
         page = await wire.last_of_subjects(
-            self._connection, self._names.logs, [self._subject(reference)], up_to=_LAST, first=1
+            self._connection,
+            self._names.logs,
+            [self._subject(reference)],
+            up_to=present["state"]["last_seq"],
+            first=1,
         )
         records = page[0] if page is not None else []
         return records[0].data if records else None
