@@ -147,7 +147,7 @@ def _of_somebody(name: str, before: PodObserved, fact: PodObserved | PodDeleted)
     if isinstance(fact, PodDeleted) and fact.inferred:
         how = ", while nobody was watching"
     elif isinstance(fact, PodDeleted) and before.deleting_since is None:
-        how = ", without a grace period or while nobody was watching"
+        how = ", at once and without a grace period"
     found = _deleted(SOMEBODY, name, before, "", f"somebody deleted it, not this controller{how}")
     return msgspec.structs.replace(found, hint=_WHO)
 

@@ -157,8 +157,8 @@ def _pods(group: Group) -> dict[str, PodState]:
 def _going(group: Group) -> list[str]:
     """Old pods that are to end."""
     return [
-        f"the end of pod {name}{f' on node {pod.view.node}' if pod.view.node else ''}, which is being deleted since "
-        f"{pod.view.deleting_since}"
+        f"the end of pod {name}{f' on node {pod.view.node}' if pod.view.node else ''}, which is being deleted (its "
+        f"grace period ends at {pod.view.deleting_since})"
         for name, pod in _pods(group).items()
         if pod.view.deleting_since is not None
     ]

@@ -47,12 +47,14 @@ class Kubelets:
         *,
         start_seconds: float | Callable[[Pod], float] = 0.0,
         termination_seconds: float | Callable[[Pod], float] = 0.0,
+        port: int = 0,
     ) -> None:
-        """Nothing is registered before the context is entered."""
+        """Nothing is registered before the context is entered. ``port``: where they are asked for logs; 0: nowhere."""
         self._api = Api(connection, user_agent="lws-events-test-kubelets", connections_max=WRITES_MAX + 2)
         self._specs = {spec.name: spec for spec in specs}
         self.start_seconds = start_seconds
         self.termination_seconds = termination_seconds
+        self._port = port
         self._pods: dict[PodKey, Pod] = {}
         self._started: set[str] = set()
         self._ending: set[str] = set()
@@ -219,7 +221,7 @@ class Kubelets:
 
     async def _register(self, spec: NodeSpec) -> None:
         await self._api.create(nodes.lease_path(), nodes.lease(spec.name, now=_now_micro()))
-        await self._api.create(NODES, nodes.manifest(spec, now=_now()))
+        await self._api.create(NODES, nodes.manifest(spec, now=_now(), kubelet_port=self._port))
         # The admission plugin gives every new node the not-ready taint; the node lifecycle controller takes it away.
         await eventually(lambda: self._schedulable(spec.name), what=f"node {spec.name} to lose its taints")
 

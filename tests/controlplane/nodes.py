@@ -35,8 +35,12 @@ def racks(
     ]
 
 
-def manifest(spec: NodeSpec, *, now: str) -> Json:
-    """The Node object as a kubelet registers it: ready from the start."""
+def manifest(spec: NodeSpec, *, now: str, kubelet_port: int = 0) -> Json:
+    """The Node object as a kubelet registers it: ready from the start; with a port it can be asked on loopback."""
+    reached = {
+        "addresses": [{"type": "InternalIP", "address": "127.0.0.1"}],
+        "daemonEndpoints": {"kubeletEndpoint": {"Port": kubelet_port}},
+    }
     resources = {"cpu": "100000", "memory": "1000Ti", "pods": str(spec.pods_max), **dict(spec.resources)}
     return {
         "apiVersion": "v1",
@@ -45,7 +49,12 @@ def manifest(spec: NodeSpec, *, now: str) -> Json:
             "name": spec.name,
             "labels": {"kubernetes.io/hostname": spec.name, "kubernetes.io/os": "linux", **dict(spec.labels)},
         },
-        "status": {"capacity": resources, "allocatable": resources, "conditions": ready_conditions(now=now)},
+        "status": {
+            "capacity": resources,
+            "allocatable": resources,
+            "conditions": ready_conditions(now=now),
+            **(reached if kubelet_port else {}),
+        },
     }
 
 

@@ -75,7 +75,8 @@ def test_pods_that_are_missing_pulling_or_terminating() -> None:
     )
     scenario.pod("sample-0", deleting_since=GOING, node="node-9")
     [reason] = waiting(scenario).waits_for
-    assert reason == f"the end of pod sample-0 on node node-9, which is being deleted since {GOING}"
+    going = f"which is being deleted (its grace period ends at {GOING})"
+    assert reason == f"the end of pod sample-0 on node node-9, {going}"
     scenario.pod_deleted("sample-0")
     assert waiting(scenario).waits_for[-1] == "the StatefulSet controller to create its leader pod"
 
