@@ -20,13 +20,13 @@ import yaml
 from adapters.cli import main
 from adapters.cli.settings import Settings
 from adapters.demo.sample import SAMPLE
+from tests.pages import LEFT_OUT, blocks, missing
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = sorted(
     path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")) if path.name != "ARCHITECTURE.md"
 )
 PAGE_NAMES: Final = [path.name for path in PAGES]
-LEFT_OUT: Final = "…"
 
 
 class Shown(NamedTuple):
@@ -36,39 +36,14 @@ class Shown(NamedTuple):
     lines: list[str]
 
 
-def _blocks(page: Path, language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
-
-
 def _shown(page: Path) -> list[Shown]:
     shown: list[Shown] = []
-    for line in "".join(_blocks(page, "console")).splitlines():
+    for line in "".join(blocks(page.read_text(), "console")).splitlines():
         if line.startswith("$ "):
             shown.append(Shown(line[2:].replace(".venv/bin/", ""), []))
         elif line != LEFT_OUT:
             shown[-1].lines.append(line)
     return shown
-
-
-def _without_chance(line: str) -> str:
-    """A line without what differs from run to run."""
-    line = re.sub(r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b", "UID", line)
-    line = re.sub(r"\b[0-9a-f]{8}\b", "ID", line)
-    line = re.sub(r"[\d,]*\d", "N", line)
-    return " ".join(line.split())
-
-
-def _missing(lines: list[str], *, printed: str) -> list[str]:
-    """The lines of a page that a program has not printed; one that ends with the sign of omission is a beginning."""
-    found = [_without_chance(line) for line in printed.splitlines()]
-
-    def is_there(line: str) -> bool:
-        if line.endswith(LEFT_OUT):
-            beginning = _without_chance(line.removesuffix(LEFT_OUT))
-            return any(one.startswith(beginning) for one in found)
-        return _without_chance(line) in found
-
-    return [line for line in lines if not is_there(line)]
 
 
 class Demo:
@@ -104,8 +79,8 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
 
 
 def test_the_readme_shows_what_the_demo_prints(demo: Demo) -> None:
-    [story] = [block for block in _blocks(ROOT / "README.md", "text") if block.startswith("1. ")]
-    assert _missing(story.splitlines(), printed=demo.story) == []
+    [story] = [block for block in blocks((ROOT / "README.md").read_text(), "text") if block.startswith("1. ")]
+    assert missing(story.splitlines(), printed=demo.story) == []
 
 
 @pytest.mark.parametrize("name", PAGE_NAMES)
@@ -116,7 +91,7 @@ def test_commands_print_what_the_page_shows(demo: Demo, name: str) -> None:
             shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
     for shown in _shown(page):
         output = demo.story if shown.command == "lws-events demo --data-dir demo" else demo.run(shown.command)
-        assert _missing(shown.lines, printed=output) == [], f"$ {shown.command}\n{output}"
+        assert missing(shown.lines, printed=output) == [], f"$ {shown.command}\n{output}"
 
 
 def test_pages_have_commands_to_run() -> None:
@@ -126,7 +101,7 @@ def test_pages_have_commands_to_run() -> None:
 
 def _commands_for_a_cluster() -> list[list[str]]:
     """The calls of the program in ``sh`` blocks, as words after its name."""
-    lines = [line for page in PAGES for block in _blocks(page, "sh") for line in block.splitlines()]
+    lines = [line for page in PAGES for block in blocks(page.read_text(), "sh") for line in block.splitlines()]
     return [shlex.split(line.split("lws-events ", 1)[1], comments=True) for line in lines if "lws-events " in line]
 
 
@@ -163,7 +138,7 @@ def test_targets_of_make_exist(name: str) -> None:
     [page] = [path for path in PAGES if path.name == name]
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     named = set(re.findall(r"`make ([a-z-]+)`", page.read_text()))
-    named |= set(re.findall(r"^make ([a-z-]+)", "\n".join(_blocks(page, "sh")), re.MULTILINE))
+    named |= set(re.findall(r"^make ([a-z-]+)", "\n".join(blocks(page.read_text(), "sh")), re.MULTILINE))
     assert named <= targets
 
 
