@@ -1,6 +1,6 @@
 """Pages of the documentation as tests read them: blocks by language, and output compared apart from chance.
 
-Deliberately absent: which page is run where (``tests/integration/test_documentation.py``, ``tests/e2e/test_migrating.py``).
+Deliberately absent: which page is run where (``integration/test_documentation``, ``e2e/test_migrating``).
 """
 
 import re

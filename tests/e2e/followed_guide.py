@@ -1,7 +1,7 @@
 """A page followed by its reader: the ``sh`` blocks of its sections are run, and must print what the page shows.
 
-kubectl is the real one. Where the page reaches into the controller's pod, its command runs beside the controller that the
-test has started in its place; Helm is played by what it would have the API server do.
+kubectl is the real one. Where the page reaches into the controller's pod, its command runs beside the controller that
+the test has started in its place; Helm is played by what it would have the API server do.
 """
 
 import asyncio
