@@ -116,9 +116,7 @@ def test_a_leader_that_a_rolling_update_replaced() -> None:
 
 def test_where_nothing_tells_it_it_says_so() -> None:
     at_once = causes.cause_of_deletion("sample-0-1", pod(), gone(), Owners())
-    assert (
-        at_once.what == "somebody deleted it, not this controller, without a grace period or while nobody was watching"
-    )
+    assert at_once.what == "somebody deleted it, not this controller, at once and without a grace period"
     assert at_once.words.endswith("does not say who it was: the API server's audit log does")
     gracefully = causes.cause_of_deletion("sample-0-1", pod(), pod(deleting_since=GOING), Owners())
     assert gracefully.what == "somebody deleted it, not this controller"
