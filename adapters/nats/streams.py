@@ -19,7 +19,7 @@ import msgspec
 from adapters.journal.errors import JournalFull, JournalMissing, JournalUnavailable, UnsuitableServer
 from adapters.nats import wire
 from adapters.nats.connection import Connection
-from lws_events.subjects import DECISIONS, EVENTS, decode_token, encode_token
+from lws_events.subjects import DECISIONS, EVENTS, SNAPSHOTS, decode_token, encode_token
 
 SIZE_BYTES_MAX: Final = 10 * 1024**3
 """Default limit of EVENTS and of DECISIONS each: some twenty million facts."""
@@ -69,6 +69,16 @@ class StreamNames(msgspec.Struct, frozen=True):
         return f"LWS_LOGS_{self._suffix}"
 
     @property
+    def snapshots(self) -> str:
+        """Stream of snapshots."""
+        return f"LWS_SNAPSHOTS_{self._suffix}"
+
+    @property
+    def snapshots_root(self) -> str:
+        """First tokens of the subject of everything that belongs to snapshots."""
+        return f"{SNAPSHOTS}.{self.token}"
+
+    @property
     def events_root(self) -> str:
         """First tokens of the subject of every event."""
         return f"{EVENTS}.{self.token}"
@@ -105,6 +115,7 @@ async def ensure_streams(
     await require_server(connection)
     names = StreamNames.of(cluster)
     await ensure_stream(connection, _timers_config(names, replicas))
+    await ensure_stream(connection, _snapshots_config(names, replicas))
     await ensure_stream(connection, _journal_config(names.decisions, names.decisions_root, size_bytes_max, replicas))
     events = _journal_config(names.events, names.events_root, size_bytes_max, replicas)
     transform = {"src": f"{_TIMERS}.{names.token}.>", "dest": f"{names.events_root}.>"}
@@ -154,8 +165,14 @@ async def clusters(connection: Connection) -> list[str]:
         found += names
         if not names or len(found) >= page["total"]:
             break
-    suffixes = [name.removeprefix(_EVENTS_PREFIX) for name in found if name.startswith(_EVENTS_PREFIX)]
-    return sorted(decode_token(_subject_token(suffix)) for suffix in suffixes)
+    return sorted(cluster for cluster in map(cluster_of, found) if cluster is not None)
+
+
+def cluster_of(stream: str) -> str | None:
+    """The cluster whose events a stream holds; None for another stream."""
+    if not stream.startswith(_EVENTS_PREFIX):
+        return None
+    return decode_token(_subject_token(stream.removeprefix(_EVENTS_PREFIX)))
 
 
 async def ensure_stream(connection: Connection, wanted: dict[str, Any]) -> bool:
@@ -188,6 +205,21 @@ def _journal_config(name: str, root: str, size_bytes_max: int, replicas: int) ->
         "max_bytes": size_bytes_max,
         "num_replicas": replicas,
         "duplicate_window": DEDUP_WINDOW_SECONDS * _SECOND_NS,
+        "allow_direct": True,
+        "allow_atomic": True,
+    }
+
+
+def _snapshots_config(names: StreamNames, replicas: int) -> dict[str, Any]:
+    """As large as the state of all sets, compressed, times two: a limit would only be another way to fail."""
+    return {
+        "name": names.snapshots,
+        "subjects": [f"{names.snapshots_root}.>"],
+        "storage": "file",
+        "retention": "limits",
+        "discard": "old",
+        "num_replicas": replicas,
+        "max_msgs_per_subject": 1,
         "allow_direct": True,
         "allow_atomic": True,
     }
