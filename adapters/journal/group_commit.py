@@ -163,7 +163,7 @@ class GroupCommit:
             try:
                 appended = await self._stream.append(messages, atomic=False)
             except JournalUnavailable as error:
-                if self.trouble is None:
+                if self.trouble is None or str(self.trouble) != str(error):
                     _log.warning("journal unavailable, retrying", stream=self._stream.name, error=str(error))
                 self.trouble = error
                 await asyncio.sleep(delay)
