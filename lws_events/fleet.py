@@ -55,6 +55,10 @@ class Fleet:
         self._forget_if_empty(state)
         return decision
 
+    def pass_over(self, sequence: int) -> None:
+        """An event of a set whose state already has it."""
+        self.sequence = sequence
+
     def _fold(self, sequence: int, subject: str, envelope: events.Envelope) -> tuple[Aggregate | None, Change]:
         self.sequence = sequence
         if isinstance(envelope.fact, events.EpochStarted):

@@ -15,6 +15,7 @@ PARTITIONS: Final = 64
 
 EVENTS: Final = "lws.events"
 DECISIONS: Final = "lws.decisions"
+SNAPSHOTS: Final = "lws.snapshots"
 
 # Kinds of object in the last but one token.
 SET: Final = "set"

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from adapters.controller.engine import EngineMetrics
+from adapters.controller.neighbours import EngineMetrics
 from lws_events.decisions import Decision
 from lws_events.events import Envelope
 from lws_events.subjects import SetName

@@ -5,24 +5,29 @@ last sequence of their stream, so that of two instances that both believe to lea
 After a start the commands still in flight are exactly those to be carried out (again): they are idempotent.
 
 While another instance leads, ``follow`` takes in what that one has decided, so that ``run`` has only the rest to read.
+Both begin from snapshots where there are some that can be relied on (docs/decisions/0008).
 """
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Sequence
-from typing import Final, Protocol
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from typing import Final
 
 import structlog
 
 from adapters.controller.fence import FencedDecisions
+from adapters.controller.neighbours import EngineMetrics, Executor, Position
 from adapters.controller.recorded import RecordedDecisions, decision_at
+from adapters.controller.unfinished import resubmit
 from adapters.journal.epoch import epochs
 from adapters.journal.errors import JournalDamaged, JournalUnavailable
 from adapters.journal.port import Journal, Message, Record
+from adapters.journal.snapshots.beginning import begin
+from adapters.journal.snapshots.generations import Ahead
 from lws_events import decisions, events, subjects
-from lws_events.commands import SetTimer
-from lws_events.decisions import Decision, Issued
+from lws_events.decisions import Decision
 from lws_events.fleet import Fleet
+from lws_events.snapshots import record_digest
 from lws_events.subjects import SetName, decision_subject
 
 _log = structlog.get_logger(__name__)
@@ -36,24 +41,8 @@ _FOLD_AT_ONCE: Final = 256
 """Events folded without letting other tasks run: about ten milliseconds, so that health checks and watches go on."""
 
 
-class Executor(Protocol):
-    """Where commands go. ``submit`` returns at once; the outcome comes back as an event."""
-
-    def submit(self, set_name: SetName, issued: Issued, *, again: bool = False) -> None:
-        """Carry out a command, now or when its turn comes. ``again``: it may have been carried out before a crash."""
-
-
-class EngineMetrics(Protocol):
-    """What the engine tells about its work."""
-
-    def event_folded(self, envelope: events.Envelope) -> None:
-        """An event was taken in."""
-
-    def decided(self, set_name: SetName, decision: Decision, *, at_ms: int) -> None:
-        """A decision was recorded, about an event of that time."""
-
-    def recalled(self, set_name: SetName, decision: Decision, *, at_ms: int) -> None:
-        """A decision that was recorded before was read, about an event of that time."""
+class _Contradicted(JournalUnavailable):
+    """A decision was recorded about an event that a snapshot has already taken in without one."""
 
 
 class Engine:
@@ -73,12 +62,30 @@ class Engine:
         self._recalled_through = 0
         """Sequence of the last recorded decision that was taken in."""
         self._last: Record | None = None
-        """The last event that was taken in by ``follow``."""
+        """The last event that was taken in, also by a snapshot."""
+        self._begun = False
+        self._trusts_snapshots = True
+        self._ahead: Mapping[SetName, Ahead] = {}
+        self._settled = asyncio.Event()
+        self.changed: set[SetName] = set()
+        """Sets that an event was about since somebody has taken them out (``sweeping``)."""
 
     @property
     def trouble(self) -> str:
         """Why decisions wait, or the journal cannot be read, while that is so."""
         return self._fence.trouble or self._trouble
+
+    @property
+    def position(self) -> Position | None:
+        """Where the engine is; None before the first event, and while a decision is not recorded yet."""
+        if not self._settled.is_set() or self._last is None or self._last.sequence != self.fleet.sequence:
+            return None
+        digest = record_digest(self._last.subject, self._last.data)
+        return Position(self.fleet.epoch, self.fleet.sequence, self._fence.through, digest)
+
+    async def settled(self) -> None:
+        """Wait until everything that was decided is recorded."""
+        await self._settled.wait()
 
     async def follow(self) -> None:
         """Take in what another instance has decided, until cancelled. Decides nothing, hands out nothing."""
@@ -88,6 +95,9 @@ class Engine:
                 self._trouble = ""
             except JournalUnavailable as error:
                 self._trouble = str(error)
+                if isinstance(error, _Contradicted):
+                    self._trusts_snapshots = False
+                    self._begin_anew()
             await asyncio.sleep(_FOLLOW_SECONDS)
 
     async def run(self) -> None:
@@ -116,6 +126,7 @@ class Engine:
                 return await self._recover()
             except JournalUnavailable as error:
                 self._trouble = str(error)
+                self._trusts_snapshots &= not isinstance(error, _Contradicted)
                 _log.warning("the journal broke off while it was being read; once more", error=str(error))
             await asyncio.sleep(delay_seconds)
             delay_seconds = min(delay_seconds * 2, _RETRY_SECONDS_MAX)
@@ -126,9 +137,9 @@ class Engine:
         present = await self._journal.decisions.last_sequence()
         if present == self._recalled_through:
             return
-        await self._require_same_past()
+        await self._begin()
         decided = await decision_at(self._journal.decisions, present)
-        known = [epoch async for epoch in epochs(self._journal.events, self._journal.cluster)]
+        known = await self._known_epochs()
         if decided is None or not known or decided.epoch != known[-1]:
             return  # its event may be lost
         async with (
@@ -137,7 +148,22 @@ class Engine:
         ):
             async for record in unread:
                 await self._recall(record, recorded, decide=False)
-                self._last = record
+
+    async def _begin(self) -> None:
+        """Go on from what was read before, if it is still the same journal; else from snapshots, or from its start."""
+        await self._require_same_past()
+        if self._begun:
+            return
+        restored = await begin(self._journal, from_newest=self._trusts_snapshots)
+        if restored is not None:
+            self.fleet, self._recalled_through = restored.fleet, restored.decisions
+            self._ahead, self._last = restored.ahead, restored.last
+            _log.info("begins from snapshots", sequence=self.fleet.sequence, sets=len(self.fleet.aggregates))
+        self._begun = True
+
+    async def _known_epochs(self) -> list[str]:
+        known = [epoch async for epoch in epochs(self._journal.events, self._journal.cluster)]
+        return known if not self.fleet.epoch or self.fleet.epoch in known else [self.fleet.epoch, *known]
 
     async def _require_same_past(self) -> None:
         """Begin anew where the journal does not have any more what was read from it."""
@@ -156,6 +182,9 @@ class Engine:
         self._unwritten = []
         self._recalled_through = 0
         self._last = None
+        self._begun = False
+        self._ahead = {}
+        self.changed = set()
 
     def _recorded(self, known: Sequence[str]) -> RecordedDecisions:
         recorded = RecordedDecisions(self._journal.decisions, epochs=known, after=self._recalled_through)
@@ -164,23 +193,31 @@ class Engine:
         return recorded
 
     async def _unread(self, past: int) -> AsyncGenerator[Record, None]:
-        """Events after those that were taken in, up to one."""
+        """Events after those that were taken in, up to one. Raises ``JournalDamaged`` where some are missing."""
         if past <= self.fleet.sequence:
             return
+        first = (await self._journal.events.info()).first_sequence
+        if first > self.fleet.sequence + 1:
+            self._begin_anew()
+            raise JournalUnavailable(f"the journal now begins at event {first}: it was purged while it was read")
         reading = self._journal.events.read(from_sequence=self.fleet.sequence + 1, to_sequence=past, follow=False)
         async with contextlib.aclosing(reading) as batches:
             async for batch in batches:
                 for record in batch:
+                    if record.sequence != self.fleet.sequence + 1:
+                        raise JournalDamaged(
+                            f"stream {self._journal.events.name}: the events from {self.fleet.sequence + 1} to "
+                            f"{record.sequence - 1} are missing: a part of its storage is lost or damaged"
+                        )
                     yield record
                 await asyncio.sleep(0)
 
     async def _recover(self) -> int:
         """Fold what is there with the decisions that were recorded; decide about what nobody decided about."""
-        stream = self._journal.events
-        await self._require_same_past()
+        await self._begin()
         await self._fence.take_up()
-        past = await stream.last_sequence()
-        known = [epoch async for epoch in epochs(stream, self._journal.cluster)]
+        past = await self._journal.events.last_sequence()
+        known = await self._known_epochs()
         async with (
             contextlib.aclosing(self._recorded(known)) as recorded,
             contextlib.aclosing(self._unread(past)) as unread,
@@ -189,7 +226,8 @@ class Engine:
                 await self._recall(record, recorded, decide=True)
         self._trouble = ""
         await self._write()
-        unfinished = self._resubmit()
+        self._settled.set()
+        unfinished = resubmit(self.fleet, self._executor)
         _log.info("caught up with the journal", sequence=past, sets=len(self.fleet.aggregates), in_flight=unfinished)
         self.caught_up.set()
         return past
@@ -199,29 +237,51 @@ class Engine:
         if isinstance(envelope.fact, events.EpochStarted):
             recorded.epoch_started(envelope.fact.epoch)
         decision = await recorded.take(record.sequence)
-        if decide and decision is None and await recorded.is_exhausted():
-            self._step(record.sequence, record.subject, envelope)
+        address = subjects.parse(record.subject)
+        ahead = self._ahead.get(address.set_name) if address is not None else None
+        if ahead is not None and record.sequence <= ahead.sequence:
+            if decision is not None and recorded.through > ahead.decisions:
+                raise _Contradicted(f"event {record.sequence}: its snapshot knows nothing of the decision about it")
+            self.fleet.pass_over(record.sequence)
+            self._recalled_through = recorded.through
+            self._keep(record)
+        elif decide and decision is None and await recorded.is_exhausted():
+            self._step(record, envelope)
         else:
             self.fleet.recall(record.sequence, record.subject, envelope, decision)
             self._recalled_through = recorded.through
-            address = subjects.parse(record.subject)
+            self._note(record)
             if decision is not None and address is not None:
                 self._metrics.recalled(address.set_name, decision, at_ms=envelope.at_ms)
 
     async def _live(self, batch: Sequence[Record]) -> None:
         for start in range(0, len(batch), _FOLD_AT_ONCE):
+            self._settled.clear()
             for record in batch[start : start + _FOLD_AT_ONCE]:
-                self._step(record.sequence, record.subject, events.decode(record.data))
-            for set_name, decision in await self._write():
+                self._step(record, events.decode(record.data))
+            written = await self._write()
+            self._settled.set()
+            for set_name, decision in written:
                 for issued in decision.commands:
                     self._executor.submit(set_name, issued)
             await asyncio.sleep(0)
 
-    def _step(self, sequence: int, subject: str, envelope: events.Envelope) -> None:
+    def _step(self, record: Record, envelope: events.Envelope) -> None:
         self._metrics.event_folded(envelope)
-        stepped = self.fleet.step(sequence, subject, envelope)
+        stepped = self.fleet.step(record.sequence, record.subject, envelope)
+        self._note(record)
         if stepped is not None:
             self._unwritten.append((*stepped, envelope.at_ms))
+
+    def _keep(self, record: Record) -> None:
+        if self._last is None or self._last.sequence < record.sequence:  # a snapshot may be ahead
+            self._last = record
+
+    def _note(self, record: Record) -> None:
+        self._keep(record)
+        address = subjects.parse(record.subject)
+        if address is not None:
+            self.changed.add(address.set_name)
 
     async def _write(self) -> list[tuple[SetName, Decision]]:
         """Record the decisions made since the last call, and return them. Waits as long as the journal is away."""
@@ -237,17 +297,3 @@ class Engine:
         for set_name, decision, at_ms in written:
             self._metrics.decided(set_name, decision, at_ms=at_ms)
         return [(set_name, decision) for set_name, decision, _ in written]
-
-    def _resubmit(self) -> int:
-        """Hand out again everything that has no outcome, timers included; returns how many commands that are."""
-        unfinished = 0
-        for name in sorted(self.fleet.aggregates):
-            state = self.fleet.aggregates[name]
-            for issued in state.in_flight.values():
-                self._executor.submit(name, issued, again=True)
-                unfinished += 1
-            for timer, fire_at_ms in state.timers.items():
-                command = SetTimer(timer=timer, fire_at_ms=fire_at_ms)
-                # Of any set: an executor takes an id once.
-                self._executor.submit(name, Issued(id=f"{self.fleet.epoch}-timer-{name}-{timer}", command=command))
-        return unfinished

@@ -11,7 +11,9 @@ from typing import Final
 import structlog
 
 from adapters.controller.also_told import AlsoTold
-from adapters.controller.engine import Engine, EngineMetrics
+from adapters.controller.engine import Engine
+from adapters.controller.neighbours import EngineMetrics
+from adapters.controller.sweeping import Sweeper
 from adapters.journal.errors import JournalUnavailable
 from adapters.journal.group_commit import GroupCommit
 from adapters.journal.port import Journal, Timers
@@ -29,6 +31,12 @@ _log = structlog.get_logger(__name__)
 _DRAIN_SECONDS: Final = 10.0
 """Below the termination grace period of most pods: what is not finished is sent again by the next leader."""
 
+_LAST_SWEEP_SECONDS: Final = 5.0
+"""For the last snapshots at a stop: without them the next start folds what has come since those before."""
+
+SNAPSHOT_EVENTS: Final = 10_000
+"""Folding so many takes half a second."""
+
 _TAIL_SECONDS: Final = 10.0
 """How soon a server that lost the end of the journal is noticed; it costs one small request."""
 
@@ -45,10 +53,12 @@ class Leader:
         may_write: Callable[[], bool] = lambda: True,
         gang: GangScheduling | None = None,
         capture_logs: LogCaptureSettings | None = None,
+        snapshot_events: int = SNAPSHOT_EVENTS,
     ) -> None:
         """``may_write`` is asked before every write to the cluster, and before every timer; ``gang``: as configured.
 
-        ``capture_logs``: keep the ends of failed containers' logs; None: do not read logs.
+        ``capture_logs``: keep the ends of failed containers' logs; None: do not read logs. ``snapshot_events``: after
+        how many events the sets are written down.
         """
         clock = SystemClock()
         self._clock = clock
@@ -65,10 +75,16 @@ class Leader:
             _TimersWhile(journal.events, may_write),
             cluster=journal.cluster,
             observe=self.observer.observed,
+            has_missed=self.observer.has_missed,
             clock=clock,
             preparation=capture,
         )
         self.engine = Engine(journal, self.executor, metrics=metrics)
+        self._sweeper = None
+        if journal.snapshots is not None:
+            self._sweeper = Sweeper(
+                self.engine, journal.decisions, journal.snapshots, clock=clock, every_events=snapshot_events
+            )
 
     @property
     def problem(self) -> str:
@@ -112,6 +128,8 @@ class Leader:
             asyncio.create_task(self.executor.run(), name="executor"),
             asyncio.create_task(self._watch_tail(), name="tail"),
         }
+        if self._sweeper is not None:
+            parts.add(asyncio.create_task(self._sweeper.run(), name="snapshots"))
         try:
             ended, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
             self.abandon()
@@ -135,6 +153,8 @@ class Leader:
             await finishing
         finally:
             abandoned.cancel()
+        if self._sweeper is not None and not self._abandoned.is_set():
+            await self._sweeper.finish(seconds_max=_LAST_SWEEP_SECONDS)
         if self.executor.unfinished:
             _log.warning("commands are left for the next start", unfinished=self.executor.unfinished)
 

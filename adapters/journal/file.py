@@ -43,6 +43,9 @@ class FileStream:
     ) -> NoReturn:
         self._refuse()
 
+    async def purge(self, *, before: int, subject_filter: str | None = None) -> NoReturn:  # noqa: ARG002
+        self._refuse()
+
     async def schedule(self, subject: str, *, fire_at_ns: int, data: bytes) -> NoReturn:  # noqa: ARG002
         self._refuse()
 

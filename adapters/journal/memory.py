@@ -7,7 +7,7 @@ disk, and it is for one event loop at a time.
 import asyncio
 import heapq
 from bisect import bisect_left
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Final
 
 from adapters.journal.errors import Fenced, JournalFull, JournalUnavailable, MessageRefused
@@ -22,7 +22,7 @@ from adapters.journal.port import (
     StreamInfo,
 )
 from adapters.journal.subject_filter import matcher
-from lws_events.subjects import DECISIONS, EVENTS, encode_token
+from lws_events.subjects import DECISIONS, EVENTS, SNAPSHOTS, encode_token
 
 DEDUP_WINDOW_NS: Final = 120 * 1_000_000_000
 """As the streams of ``adapters.nats.streams``: ids older than this are forgotten."""
@@ -41,13 +41,16 @@ class MemoryClock:
 class MemoryStream:
     """One stream. ``unavailable``, ``acknowledgements_to_lose`` and ``size_bytes_max`` are for tests to set."""
 
-    def __init__(self, name: str, root: str, *, clock: MemoryClock, size_bytes_max: int = -1) -> None:
+    def __init__(
+        self, name: str, root: str, *, clock: MemoryClock, size_bytes_max: int = -1, only_last_of_subject: bool = False
+    ) -> None:
         self.name = name
         self.root = root
         self.size_bytes_max = size_bytes_max
         self.unavailable = False
         self.acknowledgements_to_lose = 0
         self._clock = clock
+        self._only_last_of_subject = only_last_of_subject
         self._created_at_ns = clock.now_ns
         self._records: list[Record] = []
         self._sequences: list[int] = []
@@ -118,6 +121,13 @@ class MemoryStream:
                 return
             await grown.wait()
 
+    async def purge(self, *, before: int, subject_filter: str | None = None) -> None:
+        await asyncio.sleep(0)
+        if self.unavailable:
+            raise JournalUnavailable(f"stream {self.name} is unavailable (by request of the test)")
+        matches = matcher(subject_filter) if subject_filter is not None else lambda _: True
+        self._remove(lambda record: record.sequence < before and matches(record.subject))
+
     async def last_sequence(self) -> int:
         await asyncio.sleep(0)
         return self._last_sequence
@@ -126,7 +136,7 @@ class MemoryStream:
         await asyncio.sleep(0)
         return StreamInfo(
             name=self.name,
-            first_sequence=self._sequences[0] if self._sequences else 0,
+            first_sequence=self._sequences[0] if self._sequences else (self._last_sequence and self._last_sequence + 1),
             last_sequence=self._last_sequence,
             messages=len(self._records),
             size_bytes=self._size_bytes,
@@ -216,7 +226,16 @@ class MemoryStream:
                 f"stream {self.name} holds {self._size_bytes} of {self.size_bytes_max} bytes; raise its limit"
             )
 
+    def _remove(self, goes: Callable[[Record], bool]) -> None:
+        kept = [record for record in self._records if not goes(record)]
+        self._records = kept
+        self._sequences = [record.sequence for record in kept]
+        self._size_bytes = sum(_size_bytes(Message(r.subject, r.data, r.message_id)) for r in kept)
+        self._last_of_subject = {record.subject: record.sequence for record in kept}
+
     def _store(self, message: Message) -> int:
+        if self._only_last_of_subject and message.subject in self._last_of_subject:
+            self._remove(lambda record: record.subject == message.subject)
         self._last_sequence += 1
         sequence = self._last_sequence
         now_ns = self._clock.now_ns
@@ -252,11 +271,14 @@ class MemoryJournal:
         self.events = MemoryStream(f"LWS_EVENTS_{token}", f"{EVENTS}.{token}", clock=self.clock)
         self.decisions = MemoryStream(f"LWS_DECISIONS_{token}", f"{DECISIONS}.{token}", clock=self.clock)
         self.logs = MemoryLogs()
+        self.snapshots = MemoryStream(
+            f"LWS_SNAPSHOTS_{token}", f"{SNAPSHOTS}.{token}", clock=self.clock, only_last_of_subject=True
+        )
 
     @property
     def journal(self) -> Journal:
         """The journal as the port has it."""
-        return Journal(self.cluster, self.events, self.decisions, self.logs)
+        return Journal(self.cluster, self.events, self.decisions, self.logs, self.snapshots)
 
     def advance_to(self, now_ns: int) -> None:
         """Move the clock forward; timers fire in order, each at its own time."""

@@ -122,6 +122,11 @@ class Stream(Protocol):
         Close the iterator (``contextlib.aclosing``) when leaving early.
         """
 
+    async def purge(self, *, before: int, subject_filter: str | None = None) -> None:
+        """Remove the records below a sequence (of these subjects). What is left keeps its sequences, the next record
+        gets the one that it would have got. Raises ``JournalUnavailable``.
+        """
+
     async def last_sequence(self) -> int:
         """Sequence of the last record, of any kind; 0 in a stream that never had one."""
 
@@ -154,3 +159,6 @@ class Journal(msgspec.Struct, frozen=True):
     decisions: Stream
     logs: LogStore | None = None
     """Where captured logs are kept; None where there is no such place, as with a file."""
+    snapshots: Stream | None = None
+    """What makes it possible to begin in the middle (``adapters.journal.snapshots``): the last record of each subject
+    is kept. None where there are none, as with a file of before."""

@@ -52,4 +52,5 @@ def _journal(connection: Connection, cluster: str, *, read_only: bool, replicas:
         NatsEventStream(connection, names, read_only=read_only),
         NatsStream(connection, names.decisions, names.decisions_root, read_only=read_only),
         NatsLogs(connection, names, replicas=replicas),
+        NatsStream(connection, names.snapshots, names.snapshots_root, read_only=read_only),
     )

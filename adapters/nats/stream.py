@@ -96,6 +96,15 @@ class NatsStream:
         finally:
             await batches.aclose()
 
+    async def purge(self, *, before: int, subject_filter: str | None = None) -> None:
+        if self._read_only:
+            raise JournalReadOnly(f"stream {self.name} was opened to be read only")
+        before = min(before, await self.last_sequence() + 1)  # JetStream would go on after whatever it is told
+        if before <= 1:  # JetStream would take this for all
+            return
+        body = {"seq": before} if subject_filter is None else {"seq": before, "filter": subject_filter}
+        await wire.api(self._connection, f"STREAM.PURGE.{self.name}", body)
+
     async def last_sequence(self) -> int:
         return (await self.info()).last_sequence
 

@@ -1,6 +1,6 @@
 """The streams of one cluster's journal on a JetStream server: names, configuration, creation.
 
-Three of them. EVENTS and DECISIONS refuse when full (``discard: new``): history is never dropped silently. JetStream
+Four of them. EVENTS and DECISIONS refuse when full (``discard: new``): history is never dropped silently. JetStream
 does not let such a stream hold scheduled messages (error 10052), so timers live in a third, small stream:
 
     TIMERS   lws.schedules.<cluster>.>   one definition per timer, replaced and purged by subject
@@ -8,7 +8,7 @@ does not let such a stream hold scheduled messages (error 10052), so timers live
     EVENTS   lws.events.<cluster>.>      facts, and the fired timers under ``lws.events``
 
 The copy is exact and in order, is taken up again after a crash, and waits while EVENTS is full. Readers of EVENTS never
-see a definition. What is left in TIMERS after firing expires.
+see a definition. What is left in TIMERS after firing expires. SNAPSHOTS keeps the last message of each subject.
 """
 
 import asyncio

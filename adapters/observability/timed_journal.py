@@ -17,6 +17,7 @@ def timed(journal: Journal, metrics: Metrics) -> Journal:
         _TimedEventStream(journal.events, lambda seconds: metrics.appended("events", seconds=seconds)),
         _TimedStream(journal.decisions, lambda seconds: metrics.appended("decisions", seconds=seconds)),
         journal.logs,
+        journal.snapshots,
     )
 
 
@@ -55,6 +56,9 @@ class _TimedStream:
         return self._stream.read(
             from_sequence=from_sequence, to_sequence=to_sequence, subject_filter=subject_filter, follow=follow
         )
+
+    async def purge(self, *, before: int, subject_filter: str | None = None) -> None:
+        await self._stream.purge(before=before, subject_filter=subject_filter)
 
     async def last_sequence(self) -> int:
         return await self._stream.last_sequence()

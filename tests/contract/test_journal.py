@@ -1,6 +1,7 @@
 """What a journal promises (``adapters.journal.port``), required of every implementation."""
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -11,6 +12,7 @@ from adapters.journal.epoch import begin_epoch, ensure_epoch
 from adapters.journal.errors import Fenced, JournalFull, MessageRefused
 from adapters.journal.group_commit import GroupCommit
 from adapters.journal.port import EventStream, Message, Record, Stream
+from adapters.journal.snapshots import documents
 from tests.contract.journals_under_test import (
     CLUSTER,
     DEADLINE_SECONDS,
@@ -367,3 +369,46 @@ async def test_group_commit_keeps_the_order_of_each_publisher(events: EventStrea
     for publisher, mine in enumerate(sequences):
         assert mine == sorted(mine)
         assert [by_sequence[sequence] for sequence in mine] == [f"{publisher}/{number}" for number in range(200)]
+
+
+async def test_a_purge_removes_what_is_below_a_sequence(events: EventStream) -> None:
+    await events.append([pod(name, f"id-{name}") for name in "abc"])
+    await events.purge(before=1)
+    assert (await events.info()).messages == 3
+    await events.purge(before=3)
+    assert [record.sequence for record in await read_all(events)] == [3]
+    assert (await events.info()).first_sequence == 3
+    await events.purge(before=9)
+    info = await events.info()
+    assert (info.messages, info.last_sequence) == (0, 3)
+    assert (await events.append([pod("a", "next")])).last_sequence == 4
+
+
+async def test_a_purge_may_be_about_some_subjects(events: EventStream) -> None:
+    await events.append([pod("a", "1"), pod("b", "2"), pod("a", "3"), pod("a", "4")])
+    await events.purge(before=4, subject_filter=f"{ROOT}.*.*.*.pod.a")
+    assert [record.sequence for record in await read_all(events)] == [2, 4]
+    assert [record.sequence for record in (await events.latest(f"{ROOT}.>")).records] == [2, 4]
+
+
+async def test_of_snapshots_the_last_of_each_subject_is_kept(under_test: JournalUnderTest) -> None:
+    stream = under_test.journal.snapshots
+    assert stream is not None
+    await stream.append([Message(f"{stream.root}.{name}", data) for name, data in (("a", b"1"), ("b", b"1"))])
+    await stream.append([Message(f"{stream.root}.a", b"2")])
+    assert [(record.subject[-1], record.data) for record in await read_all(stream)] == [("b", b"1"), ("a", b"2")]
+
+
+@pytest.mark.parametrize("size", [0, 10, documents.PART_BYTES * 3])
+async def test_documents_of_any_size_are_whole(under_test: JournalUnderTest, size: int) -> None:
+    stream = under_test.journal.snapshots
+    assert stream is not None
+    data = random.Random(1).randbytes(size)  # does not compress
+    await documents.write(stream, ("set", "a.b", "c"), data * 2)
+    await documents.write(stream, ("set", "a.b", "c"), data)
+    await documents.write(stream, ("set", "a", "c"), b"other")
+    await documents.write(stream, ("other",), b"other")
+    found = {one.name: one.data async for one in documents.read(stream, ("set",))}
+    assert found == {("set", "a.b", "c"): data, ("set", "a", "c"): b"other"}
+    await documents.remove(stream, ("set", "a.b", "c"))
+    assert [one.name async for one in documents.read(stream, ("set",))] == [("set", "a", "c")]

@@ -49,7 +49,9 @@ async def _stored(data_dir: Path) -> tuple[int, int]:
             await connection.close()
 
 
-@pytest.mark.parametrize("stream", ["LWS_EVENTS_default", "LWS_DECISIONS_default", "LWS_TIMERS_default"])
+@pytest.mark.parametrize(
+    "stream", ["LWS_EVENTS_default", "LWS_DECISIONS_default", "LWS_TIMERS_default", "LWS_SNAPSHOTS_default"]
+)
 async def test_a_stream_without_its_checksum_is_made_anew(tmp_path: Path, stream: str) -> None:
     async with EmbeddedServer(tmp_path) as server:
         await _open(server)
