@@ -4,6 +4,7 @@
     ├── WrongUsage            2  flags that contradict each other or that do not exist
     ├── ConfigurationRefused  1  a configuration file that cannot be read or is wrong
     ├── NoSuchThing           4  a set, group or moment that the journal does not have
+    ├── NotRunning            3  what is to be followed does not run
     └── NotInstalled          1  a part of the program that this installation lacks
 
 Exit codes, for scripts: 0 done; 1 the operation failed, or ``verify`` found differences; 2 wrong usage; 3 bus or
@@ -48,6 +49,12 @@ class NoSuchThing(CliError):
     """The journal was read and does not have it."""
 
     exit_code = NOT_FOUND
+
+
+class NotRunning(CliError):
+    """There is no controller that would add anything to the journal."""
+
+    exit_code = UNREACHABLE
 
 
 class NotInstalled(CliError):

@@ -17,7 +17,7 @@ import msgspec
 
 _PLACE: Final = re.compile(r"\{(title|style|data|script|policy)\}")
 _DANGEROUS: Final = {ord(one): f"\\u{ord(one):04x}" for one in "<>&\u2028\u2029"}
-"""Inside JSON strings, where alone they can occur; what is not ``<`` can neither end a script block nor open a comment."""
+"""They occur inside JSON strings alone. Without a ``<`` nothing can end the block or open a comment in it."""
 
 
 def assembled(folder: str, scripts: Sequence[str], *, title: str, data: Any) -> str:
