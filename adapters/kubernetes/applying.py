@@ -12,7 +12,7 @@ from adapters.kubernetes import resources, settled
 from adapters.kubernetes.answers import NOT_SENT, Existing, Written, existing_object
 from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.errors import ApiError
-from lws_events import commands, subjects
+from lws_events import commands, events, subjects
 from lws_events.names import FIELD_MANAGER
 
 
@@ -25,19 +25,27 @@ async def require_template(client: ApiClient, namespace: str, command: commands.
         raise ApiError(NOT_SENT, commands.TEMPLATE_CHANGED, f"{different} of {command.leader_set} has changed")
 
 
-async def apply_leader(client: ApiClient, namespace: str, command: commands.ApplyLeaderStatefulSet) -> Written:
+async def apply_leader(
+    client: ApiClient, namespace: str, command: commands.ApplyLeaderStatefulSet, *, may_be_stale: bool = False
+) -> Written:
     """Server-side apply of the leader StatefulSet, unless the object shows that it would change nothing.
+
+    ``may_be_stale``: the command is from before a crash, and the object has changed since. If the change was not this
+    very apply, another controller may have gone on: the command is superseded, and the machine, which has seen the
+    object by now, decides anew. An old template that is applied over a newer one would restart groups.
 
     Raises ``ApiError`` (code 0: a precondition did not hold), ``ApiUnavailable``.
     """
     uid, applied = command.uid, msgspec.json.decode(command.manifest)
-    if command.adopts or not uid:
+    if command.adopts or may_be_stale or not uid:
         existing = await existing_object(client, resources.STATEFUL_SETS, namespace, command.name)
         if existing is not None and uid in ("", existing.meta.uid):
             _require_adoptable(existing, command)
             uid = existing.meta.uid
             if settled.changes_nothing(existing.body, applied):
                 return Written(subjects.STATEFULSET, existing.body)
+            if may_be_stale:
+                raise ApiError(NOT_SENT, events.SUPERSEDED, f"StatefulSet {command.name} was changed meanwhile")
     return await _apply(client, namespace, command.name, applied, uid=uid)
 
 

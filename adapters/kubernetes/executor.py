@@ -20,12 +20,12 @@ from adapters.kubernetes.announcements import cut
 from adapters.kubernetes.answers import Written
 from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.errors import ApiError, KubernetesError, NotLeading
+from adapters.kubernetes.facts import FactWriter
 from adapters.kubernetes.lanes import Lanes
-from adapters.kubernetes.observer import FactWriter
 from adapters.kubernetes.pace import BackOff, Clock
 from adapters.kubernetes.writes import Writes
 from lws_events import commands, events, subjects
-from lws_events.commands import RecordEvent, SetTimer, UpdateSetStatus
+from lws_events.commands import ApplyLeaderStatefulSet, RecordEvent, SetTimer, UpdateSetStatus
 from lws_events.decisions import Issued
 from lws_events.subjects import SetName
 
@@ -44,6 +44,13 @@ class Observe(Protocol):
 
     def __call__(self, kind: str, data: bytes, *, set_name: SetName) -> list[Message]:
         """Messages to be stored, in order."""
+
+
+class HasMissed(Protocol):
+    """``Observer.has_missed``: whether somebody may have changed a StatefulSet while nobody watched."""
+
+    async def __call__(self, set_name: SetName, name: str) -> bool:
+        """Waits until it is known."""
 
 
 class Preparation(Protocol):
@@ -84,6 +91,7 @@ class Executor:
         *,
         cluster: str,
         observe: Observe,
+        has_missed: HasMissed,
         clock: Clock,
         on_sent: Callable[[Issued], None] = lambda _: None,
         preparation: Preparation | None = None,
@@ -96,6 +104,7 @@ class Executor:
         self._timers = timers
         self._cluster = cluster
         self._observe = observe
+        self._has_missed = has_missed
         self._clock = clock
         self._on_sent = on_sent
         self._preparation = preparation
@@ -155,13 +164,21 @@ class Executor:
         if self._preparation is not None:
             await self._note(lane, await self._preparation.before(lane.set_name, issued))
 
+        command, sent_again = issued.command, issued.id in self._again
+        may_be_stale = (
+            sent_again
+            and isinstance(command, ApplyLeaderStatefulSet)
+            and await self._has_missed(lane.set_name, command.name)
+        )
+
         async def attempt(number: int) -> Written:
             if not self._lanes.newest(lane, issued):
                 raise _OvertakenError
             if number == 1:
                 self._on_sent(issued)
-            again = number > 1 or issued.id in self._again
-            return await self._writes.carry_out(lane.set_name, issued.id, issued.command, again=again)
+            return await self._writes.carry_out(
+                lane.set_name, issued.id, command, again=number > 1 or sent_again, may_be_stale=may_be_stale
+            )
 
         try:
             written = await self._persist(attempt)

@@ -1,13 +1,21 @@
-"""From a change to the message that records it: subject, identity, body."""
+"""From a change to the message that records it (subject, identity, body), and the way that it takes."""
 
+import asyncio
 import hashlib
-from typing import cast
+from typing import Protocol, cast
 
 import msgspec
 
 from adapters.journal.port import Message
 from adapters.kubernetes.known import Change
 from lws_events import events, subjects
+
+
+class FactWriter(Protocol):
+    """The way into the EVENTS stream (``adapters.journal.group_commit.GroupCommit``)."""
+
+    async def submit(self, message: Message) -> asyncio.Future[int]:
+        """Queue the message, waiting for room; the order of calls is the order in the stream."""
 
 
 def to_message(cluster: str, change: Change, *, at_ms: int) -> Message:

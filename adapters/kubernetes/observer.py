@@ -10,7 +10,7 @@ It decides nothing about sets, and it keeps nothing: what it knows, it can read 
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, aclosing
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -20,7 +20,7 @@ from adapters.journal.port import Message, Stream
 from adapters.kubernetes import kinds, recovery, resources, wire
 from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.errors import ApiError, KubernetesError
-from adapters.kubernetes.facts import to_message
+from adapters.kubernetes.facts import FactWriter, to_message
 from adapters.kubernetes.known import Change, Known
 from adapters.kubernetes.pace import Clock
 from adapters.kubernetes.placement import Placement
@@ -49,13 +49,6 @@ _GONE_BACK: Final = (
     "the API server's versions are older than those in the journal, so what it says counts as old news: restore etcd "
     "with --bump-revision, or begin a new journal (another --data-dir or --cluster)"
 )
-
-
-class FactWriter(Protocol):
-    """The way into the EVENTS stream (``adapters.journal.group_commit.GroupCommit``)."""
-
-    async def submit(self, message: Message) -> asyncio.Future[int]:
-        """Queue the message, waiting for room; the order of calls is the order in the stream."""
 
 
 class Observer:
@@ -93,6 +86,7 @@ class Observer:
         self._reduction = Reduction(self._placement, gang)
         self._writer_closed: asyncio.Future[None] | None = None
         self._telling: asyncio.Future[None] | None = None
+        self._missed: frozenset[Key] = frozenset()
 
     async def run(self) -> None:
         """Until cancelled. Raises ``JournalUnavailable`` when the writer was closed under it."""
@@ -124,6 +118,11 @@ class Observer:
     def gang_problem(self) -> str:
         """Why PodGroups cannot be followed; empty while they can, or need not."""
         return self._gang_watcher.trouble if self._gang_watcher is not None else ""
+
+    async def has_missed(self, set_name: SetName, name: str) -> bool:
+        """Whether a StatefulSet changed before the start, after what the journal has; waits until that is known."""
+        await self.synced.wait()
+        return Key(subjects.STATEFULSET, set_name, name) in self._missed
 
     def observed(self, kind: str, data: bytes, *, set_name: SetName) -> list[Message]:
         """What an object adds to the journal that the API server answered a write with.
@@ -177,6 +176,7 @@ class Observer:
         known_sets = {key: entry.uid for key, entry in known.live(subjects.SET)}
         for kind, listing in listed.items():
             missed |= await self._differences(known, kind, listing, initial=True)
+        self._missed = frozenset(change.key for change in missed[subjects.STATEFULSET])
         self._known = known  # only now: an object created meanwhile by a command must not look vanished
         last: asyncio.Future[int] | None = None
         announced = [*recovery.announcements(known_sets, missed), *self._reduction.problems()]

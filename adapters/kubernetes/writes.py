@@ -44,10 +44,17 @@ class Writes:
         self._clock = clock
 
     async def carry_out(
-        self, set_name: SetName, command_id: str, command: AnyCommand, *, again: bool = False
+        self,
+        set_name: SetName,
+        command_id: str,
+        command: AnyCommand,
+        *,
+        again: bool = False,
+        may_be_stale: bool = False,
     ) -> Written:
         """One attempt. ``again``: an earlier one may have been carried out, its answer was lost.
 
+        ``may_be_stale``: since it was decided, somebody else may have acted, too (see ``apply_leader``).
         Raises ``ApiError`` (code 0: a precondition did not hold), ``ApiUnavailable``.
         """
         namespace = set_name.namespace
@@ -55,7 +62,7 @@ class Writes:
             case commands.CreateControllerRevision():
                 return await self._create_revision(namespace, command)
             case commands.ApplyLeaderStatefulSet():
-                return await apply_leader(self._client, namespace, command)
+                return await apply_leader(self._client, namespace, command, may_be_stale=may_be_stale)
             case commands.CreateWorkerStatefulSet():
                 return await self._create_worker(namespace, command)
             case commands.CreateService():

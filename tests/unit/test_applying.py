@@ -3,6 +3,8 @@
 import json
 from typing import Any
 
+import msgspec
+
 from lws_events import commands, events
 from lws_events.commands import TEMPLATE_CHANGED
 from tests.unit.scripted_api import answer, refuse
@@ -48,6 +50,34 @@ async def test_what_is_already_as_wanted_is_not_applied() -> None:
         assert (outcome.uid, outcome.resource_version, outcome.generation) == ("u1", "7", 2)
         assert w.facts() == ["StatefulSetObserved", "CommandSucceeded"]
         assert w.api.requests("PATCH") == []
+
+
+async def test_what_was_carried_out_before_a_crash_is_found_as_it_was_left() -> None:
+    async with world() as w:
+        w.missed.add("set")
+        w.api.always("GET", LEADER, answer(live()))
+        plain = msgspec.structs.replace(adopt(), adopts=False)
+        assert isinstance(await w.outcome(plain, again=True), events.CommandSucceeded)
+        assert w.api.requests("PATCH") == []
+
+
+async def test_an_apply_from_before_a_crash_does_not_undo_what_another_controller_did_since() -> None:
+    async with world() as w:
+        w.missed.add("set")
+        w.api.always("GET", LEADER, answer(live()))
+        stale = msgspec.structs.replace(adopt(replicas=1), adopts=False)
+        for number, command in enumerate((stale, msgspec.structs.replace(stale, uid=""))):
+            outcome = await w.outcome(command, command_id=f"e-{number}-0", again=True)
+            assert (outcome.reason, outcome.code) == (events.SUPERSEDED, 0)
+        assert w.api.requests("PATCH") == []
+
+
+async def test_an_apply_from_before_a_crash_is_sent_where_nothing_has_changed_since() -> None:
+    async with world() as w:
+        w.api.always("PATCH", LEADER, answer(obj("set")))
+        command = msgspec.structs.replace(adopt(replicas=1), adopts=False)
+        assert isinstance(await w.outcome(command, again=True), events.CommandSucceeded)
+        assert [request.method for request in w.api.asked] == ["PATCH"]
 
 
 async def test_anything_else_is_applied() -> None:

@@ -93,10 +93,12 @@ class World:
         self.journal = journal
         self.clock = clock
         self.sent: list[str] = []
+        self.missed: set[str] = set()
+        """StatefulSets that changed while nobody watched."""
 
-    async def outcome(self, command: commands.AnyCommand, *, command_id: str = "e-1-0") -> Any:
+    async def outcome(self, command: commands.AnyCommand, *, command_id: str = "e-1-0", again: bool = False) -> Any:
         """Carry out one command and return what came of it."""
-        self.executor.submit(SET, Issued(id=command_id, command=command))
+        self.executor.submit(SET, Issued(id=command_id, command=command), again=again)
         await self.until(lambda: self.executor.unfinished == 0)
         return events.decode(self.journal.events.records[-1].data).fact
 
@@ -117,19 +119,25 @@ async def world(**settings: Any) -> AsyncIterator[World]:
     async with ScriptedApi() as api, api.client() as client, GroupCommit(journal.events) as writer:
         observer = Observer(client, journal.events, writer, cluster="c", clock=clock)
         sent: list[str] = []
+        missed: set[str] = set()
+
+        async def has_missed(set_name: SetName, name: str) -> bool:
+            return name in missed
+
         executor = Executor(
             client,
             writer,
             journal.events,
             cluster="c",
             observe=observer.observed,
+            has_missed=has_missed,
             clock=clock,
             on_sent=lambda issued: sent.append(issued.id),
             instance="host",
             settings=ExecutorSettings(**settings),
         )
         w = World(api, executor, journal, clock)
-        w.sent = sent
+        w.sent, w.missed = sent, missed
         running = asyncio.create_task(executor.run())
         try:
             yield w

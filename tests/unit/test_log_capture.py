@@ -222,6 +222,7 @@ async def test_the_executor_records_it_before_the_deletion_is_sent() -> None:
             journal.events,
             cluster="c",
             observe=observer.observed,
+            has_missed=observer.has_missed,
             clock=clock,
             preparation=capture,
         )

@@ -239,6 +239,22 @@ async def test_a_change_of_a_set_that_was_missed_is_announced_before_its_childre
             ]
 
 
+async def test_it_knows_which_statefulsets_changed_while_nobody_watched() -> None:
+    async with world() as w:
+        everything(w)
+        async with w.observing():
+            pass
+        async with w.observing(synced=False) as observer:
+            unknown_yet = asyncio.create_task(observer.has_missed(SET, "set"))
+            assert await unknown_yet is False
+            assert observer.synced.is_set()
+        w.statefulsets.items = [obj("set", 11, spec={"replicas": 7})]
+        async with w.observing() as observer:
+            assert await observer.has_missed(SET, "set")
+            assert not await observer.has_missed(SET, "set-0")
+            assert not await observer.has_missed(SetName("ns", "other"), "set")
+
+
 async def test_a_set_of_the_same_name_with_another_uid_is_an_end_and_a_beginning() -> None:
     async with world() as w:
         w.sets.items = [obj("set", 5, uid="old")]

@@ -72,6 +72,7 @@ async def test_a_command_that_is_held_back_has_no_outcome_and_may_be_taken_again
             journal.events,
             cluster="c",
             observe=observer.observed,
+            has_missed=observer.has_missed,
             clock=clock,
             instance="host",
         )

@@ -79,3 +79,22 @@ def test_the_end_of_the_set_ends_the_waiting() -> None:
     scenario.set_uid = "next"
     scenario.apply_set()
     assert scenario.state.is_active
+
+
+def test_an_apply_that_was_overtaken_by_another_controller_is_decided_anew() -> None:
+    """In flight at a crash; meanwhile the reference has scaled further, so that it would take groups away again."""
+    scenario = Scenario(replicas=1)
+    scenario.run()
+    scenario.apply_set(replicas=2)
+    [in_flight] = [
+        each for each in scenario.state.in_flight.values() if isinstance(each.command, ApplyLeaderStatefulSet)
+    ]
+    announced(scenario)
+    scaled_by_another_controller(scenario)
+    scenario.apply_set(replicas=3)
+    assert len(scenario.commanded(ApplyLeaderStatefulSet)) == 2, "one at a time"
+    scenario.fail(in_flight, code=0, reason=events.SUPERSEDED)
+    last = scenario.commanded(ApplyLeaderStatefulSet)[-1]
+    assert (msgspec.json.decode(last.manifest)["spec"]["replicas"], last.adopts) == (3, True)
+    assert scenario.state.warned == {}
+    assert scenario.state.retries == {}
