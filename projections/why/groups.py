@@ -74,6 +74,8 @@ class GroupChains:
                 continue
             going_on = self._open.get(end.group)
             if going_on is not None and going_on.new_leader_uid != end.uid:
+                if going_on.held and going_on.leader_uid == end.uid:
+                    going_on.links.cause(end.event, f"pod {end.name}: {end.cause.words}")
                 continue
             if going_on is not None:
                 interrupted.append(going_on.result(complete=False))

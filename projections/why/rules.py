@@ -6,8 +6,6 @@ that nobody has to read the code to know. What a fact says by itself (its ``beca
 
 from typing import Any, assert_never
 
-import msgspec
-
 from lws_events import names
 from lws_events.commands import (
     AnyCommand,
@@ -40,6 +38,7 @@ from lws_events.decisions import (
     RolloutStepped,
 )
 from lws_events.events import SetObserved
+from lws_events.foreign_json import UnreadableJsonError, read_json
 
 _NONE = "None"
 
@@ -49,14 +48,22 @@ class Policies:
 
     def __init__(self, observed: SetObserved | None) -> None:
         self.observed = observed
-        spec: Any = {} if observed is None else msgspec.json.decode(observed.spec)
-        spec = spec if isinstance(spec, dict) else {}
+        spec = _readable(observed)
         template = spec.get("leaderWorkerTemplate")
         template = template if isinstance(template, dict) else {}
         annotations = {} if observed is None else observed.annotations
         self.restart = str(template.get("restartPolicy") or "RecreateGroupOnPodRestart")
         self.after_start = annotations.get(names.RECREATE_GROUP_AFTER_START) == "true"
         self.startup = str(spec.get("startupPolicy") or "LeaderCreated")
+
+
+def _readable(observed: SetObserved | None) -> dict[str, Any]:
+    """The spec as a dict; a schema that was bypassed has no policies."""
+    try:
+        spec = {} if observed is None else read_json(observed.spec)
+    except UnreadableJsonError:
+        spec = {}
+    return spec if isinstance(spec, dict) else {}
 
 
 def rule_of_fact(fact: LifecycleFact, policies: Policies) -> str:  # noqa: PLR0912 (one branch for each fact)
