@@ -84,15 +84,15 @@ class Controller:
         fleet: Fleet,
         known: Known,
         gang: GangScheduling | None = None,
-        on_decision: OnDecision = lambda _, __: None,
     ) -> None:
         """``fleet`` and ``known`` are what the journal says; empty ones adopt what is there."""
         self.fleet = fleet
+        self.on_decision: OnDecision = lambda _, __: None
+        """Called with each decision, before it is carried out."""
         self._simulation = simulation
         self._known = known
         self._placement = Placement()
         self._reduction = Reduction(self._placement, gang)
-        self._on_decision = on_decision
         self._writes = Writes(InProcessClient(simulation.api), instance=CLUSTER, clock=_VirtualClock(self.now_ms))
         self._lanes: dict[_Lane, deque[Issued]] = {}
         self._timers: dict[tuple[SetName, str], int] = {}
@@ -190,7 +190,7 @@ class Controller:
         if stepped is None:
             return
         set_name, decision = stepped
-        self._on_decision(set_name, decision)
+        self.on_decision(set_name, decision)
         for issued in decision.commands:
             self._submit(set_name, issued)
 
