@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Final
 
 import msgspec
+import structlog
 
 from adapters.kubernetes import resources, wire
 from adapters.kubernetes.announcements import event_object
@@ -25,13 +26,22 @@ from lws_events.foreign_json import UnreadableJsonError, read_json
 from lws_events.names import FIELD_MANAGER
 from lws_events.subjects import SetName
 
+_log = structlog.get_logger(__name__)
+
 NOT_SERVED: Final = (
     f"the API server does not serve {resources.POD_GROUPS.plural} of {resources.POD_GROUPS.api_version}: install the "
     "gang scheduler, or run without --gang-provider"
 )
 
 
+_ONE_AT_A_TIME: Final = (
+    "the API server has dropped maxUnavailable of a leader StatefulSet, so rolling updates replace one leader at a "
+    "time: to have more replaced at once, enable the feature gate MaxUnavailableStatefulSet of API server and "
+    "controller manager"
+)
+
 _SERVICE: Final = msgspec.json.Decoder(wire.Service)
+_STATEFUL_SET: Final = msgspec.json.Decoder(wire.StatefulSet)
 _REVISION: Final = msgspec.json.Decoder(wire.ControllerRevision)
 
 
@@ -42,6 +52,7 @@ class Writes:
         self._client = client
         self._instance = instance
         self._clock = clock
+        self._has_told_of_dropped_field = False
 
     async def carry_out(
         self,
@@ -62,7 +73,9 @@ class Writes:
             case commands.CreateControllerRevision():
                 return await self._create_revision(namespace, command)
             case commands.ApplyLeaderStatefulSet():
-                return await apply_leader(self._client, namespace, command, may_be_stale=may_be_stale)
+                written = await apply_leader(self._client, namespace, command, may_be_stale=may_be_stale)
+                self._tell_of_dropped_field(set_name, written)
+                return written
             case commands.CreateWorkerStatefulSet():
                 return await self._create_worker(namespace, command)
             case commands.CreateService():
@@ -87,6 +100,18 @@ class Writes:
                 return Written("", b'{"metadata":{}}')
             case _:
                 raise TypeError(f"no API call: {type(command).__name__}")
+
+    def _tell_of_dropped_field(self, set_name: SetName, written: Written) -> None:
+        """Once: it is a matter of the API server, and so of all sets (spec D24)."""
+        if self._has_told_of_dropped_field:
+            return
+        try:
+            strategy = _STATEFUL_SET.decode(written.body).spec.update_strategy
+        except UNREADABLE:
+            return  # the observer tells of that
+        if strategy is None or strategy.rolling_update is None or strategy.rolling_update.max_unavailable is None:
+            self._has_told_of_dropped_field = True
+            _log.warning(_ONE_AT_A_TIME, set=str(set_name))
 
     async def announce(
         self, set_name: SetName, command_id: str, event: commands.RecordEvent, *, related_uid: str = ""

@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import msgspec
+from structlog.testing import capture_logs
 
 from lws_events import commands, events
 from lws_events.commands import TEMPLATE_CHANGED
@@ -97,6 +98,22 @@ async def test_what_is_adopted_must_still_be_there_and_ours() -> None:
         assert (await w.outcome(adopt(), command_id="e-2-0")).reason == "Conflict"
         [request] = w.api.requests("PATCH")
         assert request.json["metadata"]["uid"] == "u1"  # the API server refuses to make another one
+
+
+async def test_d24_a_dropped_field_is_told_of_once() -> None:
+    def strategy(**rolling: int) -> dict[str, Any]:
+        return obj("set", spec={"updateStrategy": {"type": "RollingUpdate", "rollingUpdate": rolling}})
+
+    async with world() as w:
+        w.api.script("GET", LEADER, refuse(404, "NotFound"), refuse(404, "NotFound"), refuse(404, "NotFound"))
+        kept, dropped = strategy(partition=0, maxUnavailable=2), strategy(partition=0)
+        w.api.script("PATCH", LEADER, answer(kept), answer(dropped), answer(dropped))
+        with capture_logs() as told:
+            for number, warnings in enumerate((0, 1, 1)):
+                command = msgspec.structs.replace(adopt(uid=""), adopts=False)
+                outcome = await w.outcome(command, command_id=f"e-{number}-0")
+                assert isinstance(outcome, events.CommandSucceeded)
+                assert sum("MaxUnavailableStatefulSet" in each["event"] for each in told) == warnings
 
 
 def metadata(*, dropped_labels: tuple[str, ...] = ()) -> commands.ApplyWorkerMetadata:
