@@ -50,7 +50,12 @@ AtOption = Annotated[
 ]
 UntilOption = Annotated[
     str | None,
-    typer.Option("--at", metavar="TIME|SEQUENCE", help="As of this sequence or time.", show_default="the end"),
+    typer.Option(
+        "--at",
+        metavar="TIME|SEQUENCE",
+        help="As of this sequence or time; of a pod, only its end at or before it, else the first one after.",
+        show_default="the end",
+    ),
 ]
 KindOption = Annotated[
     list[Kind] | None, typer.Option("--kind", help="Only these; may be given again.", show_default="all")
@@ -127,9 +132,9 @@ def why_not(
 
     Examples:
 
-      lws-events why-not default/sample-0-1
+      lws-events why-not default/sample-0-1 --at 2026-01-01T03:12:00Z
       lws-events why-not default/sample/3
-      lws-events why-not sample --at 2026-01-01T03:12:00Z
+      lws-events why-not sample
     """
     from adapters.cli.chains import verdict_json, verdict_lines, waiting_json, waiting_lines
     from adapters.cli.printing import console, print_json, remark
@@ -142,7 +147,7 @@ def why_not(
     with open_for_reading(source) as reader:
         meant = _subject(reader, subject, namespace=namespace, group=group, at=None)
         name, pod = meant.set_name, meant.pod
-        judged = [] if pod is None else verdicts(reader.steps_of(name), name, pod, until=until)
+        judged = [] if pod is None else verdicts(reader.steps_of(name), name, pod, at=until)
         of_group = meant.group if pod is None else group_of_object(name, pod)
         waiting = waits(reader.steps_of(name), name, group=of_group, until=until)
     if output is Output.JSON:

@@ -85,8 +85,11 @@ class _Incident:
         )
 
 
-def verdicts(steps: Iterable[Step], set_name: SetName, pod: str, *, until: Point | None = None) -> list[Verdict]:
-    """What followed from each failure and deletion of the pods of a name that happened up to a point."""
+def verdicts(steps: Iterable[Step], set_name: SetName, pod: str, *, at: Point | None = None) -> list[Verdict]:
+    """What followed from each failure and deletion of the pods of a name.
+
+    ``at``: only from the last one up to a point, else from the first one after it.
+    """
     around, fleet = Surroundings(set_name), Fleet()
     found: list[_Incident] = []
     group = _group_of(set_name, pod)
@@ -97,14 +100,19 @@ def verdicts(steps: Iterable[Step], set_name: SetName, pod: str, *, until: Point
         fleet.recall(event.sequence, event.subject, event.envelope, decision)
         state = fleet.aggregates.get(set_name)
         for end in around.add(event):
-            if before is not None and end.name == pod and (until is None or until.includes(event)):
+            if before is not None and end.name == pod:
                 found.append(_Incident(end, before))
                 found[-1].because = _reason(state, group, end, before)
         if decision is not None:
             around.add_decision(event, decision)
             for incident in found:
                 _follow(incident, event, decision, group)
-    return [incident.result() for incident in found]
+    return [incident.result() for incident in (found if at is None else _nearest(found, at))]
+
+
+def _nearest(found: list[_Incident], at: Point) -> list[_Incident]:
+    """The last one up to a point, else the first one."""
+    return [incident for incident in found if at.includes(incident.end.event)][-1:] or found[:1]
 
 
 def _group_of(set_name: SetName, pod: str) -> str:

@@ -9,9 +9,10 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 import pytest_asyncio
+import yaml
 
 from tests.controlplane import nodes
-from tests.controlplane.api import NODES, Api, core
+from tests.controlplane.api import NODES, Api, Json, core, eventually
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.fixtures import create_namespace, remove_namespace
 from tests.controlplane.installation import remove_webhooks
@@ -23,6 +24,9 @@ from tests.e2e.features.sets import Sets, a_set
 pytestmark = [pytest.mark.controlplane, pytest.mark.asyncio(loop_scope="function")]
 
 SET: Final = "sample"
+COMPONENT: Final = Path(__file__).parents[2] / "deploy" / "components" / "capture-logs" / "cluster-role.yaml"
+PLURALS: Final = {"ClusterRole": "clusterroles", "ClusterRoleBinding": "clusterrolebindings"}
+ACCOUNT: Final = "system:serviceaccount:lws-system:lws-controller-manager"
 LOG: Final = "".join(f"step {number}\n" for number in range(300)) + "db password=hunter2\nCUDA error: out of memory\n"
 
 
@@ -122,6 +126,33 @@ async def test_why_groups_were_recreated_and_what_the_killed_container_wrote(sta
     assert "asked to CREATE the LeaderWorkerSet" in created["links"][0]["what"]
     waiting = await stage.controller.ask("why-not", stage.name)
     assert waiting["waiting"] == []
+
+
+async def test_the_component_grants_the_right_to_read_logs_and_nothing_less_would_do(api: Api) -> None:
+    assert not await _may_read_logs(api)
+    for manifest in yaml.safe_load_all(COMPONENT.read_text()):
+        await api.create(_path(manifest), manifest)
+    try:
+        assert await eventually(lambda: _may_read_logs(api), what="the right to be in force")
+    finally:
+        for manifest in yaml.safe_load_all(COMPONENT.read_text()):
+            await api.delete(f"{_path(manifest)}/{manifest['metadata']['name']}")
+
+
+def _path(manifest: Json) -> str:
+    """Where objects of this kind are, which have no namespace."""
+    return f"/apis/{manifest['apiVersion']}/{PLURALS[manifest['kind']]}"
+
+
+async def _may_read_logs(api: Api) -> bool:
+    attributes = {"verb": "get", "resource": "pods", "subresource": "log", "namespace": "default"}
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SubjectAccessReview",
+        "spec": {"user": ACCOUNT, "resourceAttributes": attributes},
+    }
+    answer = await api.create("/apis/authorization.k8s.io/v1/subjectaccessreviews", review)
+    return bool(answer["status"]["allowed"])
 
 
 async def _drain(stage: Stage, pod: str) -> None:

@@ -79,6 +79,24 @@ def test_failures_and_deletions_say_why() -> None:
     assert explain_fact(failed, "") == "command e-1-0 about pod/p failed: not sent, Conflict: other uid"
     gone = events.PodDeleted(uid="u", resource_version="1", inferred=True)
     assert explain_fact(gone, "p") == "pod p is gone (inferred: a listing no longer had it)"
+    made_room = events.Disruption("PreemptionByScheduler", "made room")
+    preempted = events.PodDeleted(uid="u", resource_version="1", disruption=made_room)
+    assert explain_fact(preempted, "p") == "pod p is gone (PreemptionByScheduler: made room)"
+    killed = events.PodDeleted(uid="u", resource_version="1", last_exit=events.ContainerExit("c", 137, "Error", 9))
+    assert explain_fact(killed, "p") == "pod p is gone (container c exited with 137 by signal 9 (Error))"
+
+
+def test_what_was_kept_of_a_log() -> None:
+    kept = events.LogCaptured(
+        pod_uid="u", command_id="e-1-0", container="c", reference="r", bytes=90, lines=3, truncated=True, previous=True
+    )
+    assert explain_fact(kept, "p") == (
+        "the end of the log of container c of pod p before its restart was kept (3 lines, 90 bytes)"
+    )
+    whole = events.LogCaptured(pod_uid="u", command_id="e-1-0", container="c", reference="r", bytes=90, lines=3)
+    assert explain_fact(whole, "p") == "all of the log of container c of pod p was kept (3 lines, 90 bytes)"
+    none = events.LogCaptured(pod_uid="u", command_id="e-1-0", problem="the pod is gone")
+    assert explain_fact(none, "p") == "no log of pod p: the pod is gone"
 
 
 def test_times_are_utc_with_milliseconds() -> None:

@@ -109,8 +109,16 @@ def test_a_group_that_waits_because_of_an_earlier_failure() -> None:
     )
 
 
-def test_only_what_happened_up_to_a_point(scenario: Scenario) -> None:
+def test_at_a_point_it_is_the_end_before_it_else_the_first_one(scenario: Scenario) -> None:
     scenario.pod_deleted("sample-0-1")
-    before = Point(sequence=scenario.sequence - 1)
-    assert verdicts(steps(scenario), scenario.name, "sample-0-1", until=before) == []
-    assert len(verdicts(steps(scenario), scenario.name, "sample-0-1", until=Point(at_ms=scenario.at_ms))) == 1
+    first = scenario.sequence
+    scenario.run_group(0, incarnation="-new")
+    scenario.pod_deleted("sample-0-1", uid="sample-0-1-uid-new")
+
+    def at(sequence: int) -> list[int]:
+        found = verdicts(steps(scenario), scenario.name, "sample-0-1", at=Point(sequence=sequence))
+        return [one.sequence for one in found]
+
+    assert at(first - 1) == at(first) == at(scenario.sequence - 1) == [first]
+    assert at(scenario.sequence) == [scenario.sequence]
+    assert len(verdicts(steps(scenario), scenario.name, "sample-0-1")) == 2
