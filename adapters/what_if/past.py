@@ -4,7 +4,7 @@ One pass over both streams. The machine is taken to that point by the recorded d
 timers and commands under way are as they were.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -39,8 +39,8 @@ class Past(msgspec.Struct):
         return sorted(name for name, state in found if state.set_ is not None and state.spec is not None)
 
 
-def past_of(steps: Iterable[Step], *, until: Until) -> Past:
-    """Read a journal up to a point. ``steps`` are those of all sets, in order."""
+def past_of(steps: Iterable[Step], *, until: Until, on_progress: Callable[[int], None] = lambda _: None) -> Past:
+    """Read a journal up to a point. ``steps`` are those of all sets, in order; ``on_progress`` is told sequences."""
     past = Past(fleet=Fleet(), known=Known(), durations=DurationFold(), nodes={}, unready_since_start=set())
     for step in steps:
         event = step.event
@@ -52,6 +52,7 @@ def past_of(steps: Iterable[Step], *, until: Until) -> Past:
         past.durations.add(step)
         past.sequence, past.at_ms = event.sequence, max(past.at_ms, event.envelope.at_ms)
         _note(past, step)
+        on_progress(event.sequence)
     return past
 
 
