@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from adapters.cli import crd, demo, journal, replay, run, status, timeline, verify, why
+from adapters.cli import crd, demo, journal, replay, run, status, timeline, verify, what_if, why
 from adapters.cli.errors import OK, explain
 from adapters.cli.go_flags import GoFlagsCommand
 from adapters.cli.options import help_text
@@ -99,6 +99,7 @@ for _panel, _name, _command in (
     ("Ask the journal", "why-not", why.why_not),
     ("Ask the journal", "replay", replay.command),
     ("Ask the journal", "verify", verify.command),
+    ("Ask the journal", "what-if", what_if.command),
 ):
     app.command(_name, rich_help_panel=_panel, help=help_text(_command))(_command)
 app.add_typer(journal.app, name="journal", rich_help_panel="Keep the journal")
