@@ -37,7 +37,12 @@ SubjectArgument = Annotated[
     ),
 ]
 WhyNotArgument = Annotated[
-    str, typer.Argument(metavar="POD|SET/GROUP|SET", help="As of [bold]why[/bold].", show_default=False)
+    str,
+    typer.Argument(
+        metavar="POD|SET/GROUP|SET",
+        help="[bold]namespace/pod[/bold], [bold]namespace/set/group[/bold] or [bold]namespace/set[/bold].",
+        show_default=False,
+    ),
 ]
 AtOption = Annotated[
     str | None,
