@@ -72,7 +72,7 @@ SCHEMA: Final = 1
 """Highest ``Envelope.schema`` that this release reads."""
 
 
-class Deleted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Deleted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """An object is gone."""
 
     uid: str
@@ -236,7 +236,7 @@ Fact = (
 )
 
 
-class Envelope(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class Envelope(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """The body of one message of the EVENTS stream."""
 
     at_ms: int

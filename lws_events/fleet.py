@@ -61,20 +61,22 @@ class Fleet:
 
     def _fold(self, sequence: int, subject: str, envelope: events.Envelope) -> tuple[Aggregate | None, Change]:
         self.sequence = sequence
-        if isinstance(envelope.fact, events.EpochStarted):
-            self.epoch = envelope.fact.epoch
+        fact = envelope.fact
+        if isinstance(fact, events.EpochStarted):
+            self.epoch = fact.epoch
             return None, Change.NOTHING
         address = subjects.parse(subject)
         if address is None:
             return None, Change.NOTHING
-        state = self.aggregates.get(address.set_name)
+        _, _, set_name, _, name = address
+        state = self.aggregates.get(set_name)
         if state is None:
-            state = self.aggregates[address.set_name] = Aggregate(address.set_name)
-        return state, machine.fold(state, envelope.fact, name=address.name, at_ms=envelope.at_ms)
+            state = self.aggregates[set_name] = Aggregate(set_name)
+        return state, machine.fold(state, fact, name=name, at_ms=envelope.at_ms)
 
     def _decide(self, state: Aggregate, change: Change, sequence: int, envelope: events.Envelope) -> Decision | None:
         return machine.decide(state, envelope.fact, change, epoch=self.epoch, cause=sequence, at_ms=envelope.at_ms)
 
     def _forget_if_empty(self, state: Aggregate) -> None:
-        if state.is_empty:
+        if state.set_ is None and state.is_empty:
             del self.aggregates[state.name]

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 
-class View(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+class View(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
     """What every observation carries. ``uid`` and ``resource_version`` order two views of one object name."""
 
     uid: str
@@ -18,7 +18,7 @@ class View(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """``metadata.deletionTimestamp`` (RFC 3339) of an object on its way out."""
 
 
-class Owner(msgspec.Struct, frozen=True, omit_defaults=True):
+class Owner(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The controller owner reference of an object."""
 
     kind: str
@@ -69,7 +69,7 @@ class StatefulSetObserved(View, frozen=True, omit_defaults=True, kw_only=True, t
     """``spec.updateStrategy.rollingUpdate.maxUnavailable``; None where the API server has dropped it (spec D24)."""
 
 
-class ContainerExit(msgspec.Struct, frozen=True, omit_defaults=True):
+class ContainerExit(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """The latest known end of a container."""
 
     container: str

@@ -5,21 +5,36 @@ StatefulSet is not ready (spec D8). A group's size is its own (spec D29). A lead
 the set asks for is not updated (spec D21).
 """
 
+import itertools
+from typing import Final
+
 from lws_events.events import PodObserved, StatefulSetObserved
 from lws_events.machine.marks import INDEX_END, UNMARKED, GroupMarks, Marks, put_bit
 from lws_events.machine.state import Aggregate, Counts, Group
 from lws_events.names import REVISION_KEY
 
-NONE = Counts()
+NONE: Final = Counts()
+_COUNTS: Final = {
+    (ready, updated, in_rollout, wanted): Counts(
+        ready=int(ready),
+        updated=int(updated),
+        existing_from_partition=int(in_rollout),
+        updated_from_partition=int(in_rollout and updated),
+        updated_ready_from_partition=int(in_rollout and updated and ready),
+        ready_wanted=int(ready and wanted),
+    )
+    for ready, updated, in_rollout, wanted in itertools.product((False, True), repeat=4)
+}
+"""What a group counts for, by what it is: ready, of the wanted revision, at or above the partition, and wanted."""
 
 
 def recount(state: Aggregate, group: Group) -> bool:
     """Bring totals and marks up to date after a change of one group; says whether they changed."""
-    marks = _marks(state, group, key=state.target_key)
-    marked = _put(state, state.marks, group, marks)
-    if marks.ready or group.leader is None:
+    index, marks = group.index, _marks(state, group, key=state.target_key)
+    marked = _has_index(state, group, index) and state.marks.put(index, marks)
+    if state.broken and (marks.ready or group.leader is None):
         forget_broken(state, group)
-    now = _counts(state, group, marks)
+    now = _counts(state, group, index, marks)
     if now == group.counted:
         return marked
     state.totals = state.totals.plus(group.counted, sign=-1).plus(now)
@@ -32,9 +47,10 @@ def recount_all(state: Aggregate) -> None:
     state.totals = NONE
     state.marks = Marks()
     for group in state.groups.values():
-        marks = _marks(state, group, key=state.target_key)
-        _put(state, state.marks, group, marks)
-        group.counted = _counts(state, group, marks)
+        index, marks = group.index, _marks(state, group, key=state.target_key)
+        if _has_index(state, group, index):
+            state.marks.put(index, marks)
+        group.counted = _counts(state, group, index, marks)
         state.totals = state.totals.plus(group.counted)
 
 
@@ -47,7 +63,9 @@ def marks_for(state: Aggregate, *, key: str) -> Marks:
         return state.marks
     found = Marks()
     for group in state.groups.values():
-        _put(state, found, group, _marks(state, group, key=key))
+        index = group.index
+        if _has_index(state, group, index):
+            found.put(index, _marks(state, group, key=key))
     return found
 
 
@@ -55,14 +73,16 @@ def note_broken(state: Aggregate) -> None:
     """A rollout begins: remember which groups exist and are not ready (spec D9)."""
     state.broken = bytearray()
     for group in state.groups.values():
-        if group.leader is not None and not group_is_ready(state, group) and _has_index(state, group):
-            put_bit(state.broken, group.index, on=True)
+        index = group.index
+        if group.leader is not None and not group_is_ready(state, group) and _has_index(state, group, index):
+            put_bit(state.broken, index, on=True)
 
 
 def forget_broken(state: Aggregate, group: Group) -> None:
     """A group that has been ready since, or has another leader, is none that was broken before."""
-    if state.broken and _has_index(state, group):
-        put_bit(state.broken, group.index, on=False)
+    index = group.index
+    if state.broken and _has_index(state, group, index):
+        put_bit(state.broken, index, on=False)
 
 
 def leader_is_ready(group: Group) -> bool:
@@ -92,60 +112,49 @@ def group_is_ready(state: Aggregate, group: Group) -> bool:
     leader, worker_set = group.leader, group.worker_set
     if leader is None or not leader_is_ready(group):
         return False
-    if state.size_of(group) == 1:
+    if worker_set is not None and workers_are_ready(worker_set, leader_uid=leader.view.uid):
         return True
-    return worker_set is not None and workers_are_ready(worker_set, leader_uid=leader.view.uid)
+    return state.size_of(group) == 1
 
 
-def _has_index(state: Aggregate, group: Group) -> bool:
+def _has_index(state: Aggregate, group: Group, index: int) -> bool:
     """Whether the group takes part in rollouts: the planner knows leaders by name and label, which must agree."""
-    index = group.index
     return 0 <= index < INDEX_END and group.name == f"{state.name.name}-{index}"
-
-
-def _put(state: Aggregate, marks: Marks, group: Group, of_group: GroupMarks) -> bool:
-    return _has_index(state, group) and marks.put(group.index, of_group)
 
 
 def _marks(state: Aggregate, group: Group, *, key: str) -> GroupMarks:
     leader, worker_set = group.leader, group.worker_set
     if leader is None:
         return UNMARKED
-    leader_is_updated = leader.view.labels.get(REVISION_KEY, "") == key and _has_topology(state, leader.view)
-    overdue = not leader_is_updated and not leader_is_ready(group) and leader.view.deleting_since is None
+    view, leader_ready = leader.view, leader_is_ready(group)
+    updated = view.labels.get(REVISION_KEY, "") == key and _has_topology(state, view)
+    overdue = not updated and not leader_ready and view.deleting_since is None
     if state.size_of(group) == 1:
-        is_whole, workers_are_updated = True, True
-    else:
-        is_whole = worker_set is not None
-        workers_are_updated = worker_set is None or worker_set.labels.get(REVISION_KEY, "") == key
-    updated = leader_is_updated and workers_are_updated
-    return GroupMarks(
-        ready=is_whole and group_is_ready(state, group),
-        updated=is_whole and updated,
-        outdated=not updated,
-        overdue=overdue,
-    )
+        return GroupMarks(leader_ready, updated, not updated, overdue)
+    if worker_set is None:
+        return GroupMarks(False, False, not updated, overdue)
+    updated = updated and worker_set.labels.get(REVISION_KEY, "") == key
+    ready = leader_ready and workers_are_ready(worker_set, leader_uid=view.uid)
+    return GroupMarks(ready, updated, not updated, overdue)
 
 
 def _has_topology(state: Aggregate, leader: PodObserved) -> bool:
     """Whether a leader pod was made with the topology that the set asks for. One made by hand is taken as it is."""
     if state.spec is None or leader.owner is None:
         return True
-    return all(leader.annotations.get(name, "") == value for name, value in state.spec.topology.items())
+    annotations = leader.annotations
+    for name, value in state.spec.topology.items():  # noqa: SIM110 (a generator costs more than the few entries)
+        if annotations.get(name, "") != value:
+            return False
+    return True
 
 
-def _counts(state: Aggregate, group: Group, marks: GroupMarks) -> Counts:
-    spec, index = state.spec, group.index
+def _counts(state: Aggregate, group: Group, index: int, marks: GroupMarks) -> Counts:
+    spec = state.spec
     if spec is None or group.leader is None or index < 0:
         return NONE
-    if state.size_of(group) != 1 and group.worker_set is None:
+    if group.worker_set is None and state.size_of(group) != 1:
         return NONE
-    counts_for_rollout = spec.partition <= index < spec.replicas
-    return Counts(
-        ready=int(marks.ready),
-        updated=int(marks.updated),
-        existing_from_partition=int(counts_for_rollout),
-        updated_from_partition=int(counts_for_rollout and marks.updated),
-        updated_ready_from_partition=int(counts_for_rollout and marks.updated and marks.ready),
-        ready_wanted=int(marks.ready and index < spec.replicas),
-    )
+    ready, updated = marks.ready, marks.updated
+    is_wanted = index < spec.replicas
+    return _COUNTS[ready, updated, is_wanted and spec.partition <= index, is_wanted]

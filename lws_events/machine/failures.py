@@ -26,7 +26,7 @@ def is_pending(state: Aggregate, group: Group, *, missing: int = 0) -> bool:
 def note_change(state: Aggregate, group: Group, name: str, pod: PodState, *, before: PodObserved | None) -> None:
     """Note what is newly wrong with a pod that exists."""
     view = pod.view
-    if _is_ending(view):
+    if view.deleting_since is not None or view.phase in _ENDED:
         if before is not None and _is_ending(before):
             return
         if view.deleting_since is None:
@@ -34,7 +34,7 @@ def note_change(state: Aggregate, group: Group, name: str, pod: PodState, *, bef
         elif pod is not group.leader:
             # The leader's own deletion needs no decision: ownership takes the group along (spec D6).
             _note(state, group, name, pod, what="deleted")
-    elif view.phase in _COUNTING and view.restarts > pod.restarts_seen:
+    elif view.restarts > pod.restarts_seen and view.phase in _COUNTING:
         _note(state, group, name, pod, what=_restart_words(view), is_restart=True)
         pod.restarts_seen = view.restarts
 

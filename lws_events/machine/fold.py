@@ -36,7 +36,8 @@ def fold(state: Aggregate, fact: events.Fact, *, name: str, at_ms: int) -> Chang
 
     Never raises for a well-formed fact.
     """
-    sight.note_shown(state, fact, name=name)
+    if state.unseen:
+        sight.note_shown(state, fact, name=name)
     match fact:
         case events.PodObserved():
             return members.fold_pod(state, fact, name=name, at_ms=at_ms)

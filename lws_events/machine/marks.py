@@ -40,13 +40,12 @@ class Marks(msgspec.Struct, omit_defaults=True):
 
     def put(self, index: int, marks: GroupMarks) -> bool:
         """Take in the marks of one group; says whether one changed."""
-        changed = [
-            put_bit(self.ready, index, on=marks.ready),
-            put_bit(self.updated, index, on=marks.updated),
-            put_bit(self.outdated, index, on=marks.outdated),
-            put_bit(self.overdue, index, on=marks.overdue),
-        ]
-        return any(changed)
+        ready, updated, outdated, overdue = marks
+        changed = put_bit(self.ready, index, on=ready)
+        changed |= put_bit(self.updated, index, on=updated)
+        changed |= put_bit(self.outdated, index, on=outdated)
+        changed |= put_bit(self.overdue, index, on=overdue)
+        return changed
 
 
 def put_bit(bits: bytearray, index: int, *, on: bool) -> bool:

@@ -32,18 +32,20 @@ def group_name(state: Aggregate, view: PodObserved, pod: str) -> str:
     The owner decides: the leader StatefulSet has leaders, a worker StatefulSet (or the leader pod) has workers. A pod
     that somebody made by hand, without a controller owner, is taken at its labels' word.
     """
-    owner, parent = view.owner, names.pod_ordinal(pod).parent
-    if _is_leader(state, view, parent=parent):
-        return pod if parent == state.name.name else ""
-    is_ours = owner is None or (owner.kind in ("StatefulSet", "Pod") and owner.name == parent)
-    return parent if is_ours and names.pod_ordinal(parent).parent == state.name.name else ""
+    set_name, owner, parent = state.name.name, view.owner, names.pod_ordinal(pod).parent
+    if owner is None:
+        is_leader, is_ours = _claims_to_lead(view, parent=parent, set_name=set_name), True
+    else:
+        is_leader = owner.name == set_name and owner.kind == "StatefulSet"
+        is_ours = owner.name == parent and owner.kind in ("StatefulSet", "Pod")
+    if is_leader:
+        return pod if parent == set_name else ""
+    return parent if is_ours and names.pod_ordinal(parent).parent == set_name else ""
 
 
-def _is_leader(state: Aggregate, view: PodObserved, *, parent: str) -> bool:
-    if view.owner is not None:
-        return (view.owner.kind, view.owner.name) == ("StatefulSet", state.name.name)
+def _claims_to_lead(view: PodObserved, *, parent: str, set_name: str) -> bool:
     index = view.labels.get(names.WORKER_INDEX)
-    return index == _LEADER_INDEX if index is not None else parent == state.name.name
+    return index == _LEADER_INDEX if index is not None else parent == set_name
 
 
 def fold_pod(state: Aggregate, view: PodObserved, *, name: str, at_ms: int) -> Change:
@@ -52,27 +54,31 @@ def fold_pod(state: Aggregate, view: PodObserved, *, name: str, at_ms: int) -> C
     if not of_group:
         return _stranger(state, view, name)
     group = state.groups.get(of_group)
-    known = _pod(group, name) if group is not None else None
-    if sight.is_late(state, view, known.view if known is not None else None):
+    is_leader = name == of_group
+    pod = None if group is None else group.leader if is_leader else group.workers.get(name)
+    before = None if pod is None else pod.view
+    if sight.is_late(state, view, before) or before == view:
         return Change.NOTHING
-    if known is not None and known.view == view:
-        return Change.NOTHING
-    group = _group(state, of_group)
-    if known is not None and known.view.uid != view.uid:
+    if group is None:
+        group = _group(state, of_group)
+    if pod is not None and before is not None and before.uid != view.uid:
         # Replaced without its deletion having been seen (spec D1).
-        sight.note_replaced(state, view, known.view)
-        _remove_pod(state, group, name, known)
-        failures.note_gone(state, group, name, known, what="replaced under the same name")
-        known = None
-    pod = PodState(view, known.restarts_seen if known is not None else 0)
-    _put_pod(group, name, pod, before=known)
-    if name == group.name:
+        sight.note_replaced(state, view, before)
+        _remove_pod(state, group, name, pod)
+        failures.note_gone(state, group, name, pod, what="replaced under the same name")
+        pod = before = None
+    if pod is None:
+        pod = _put_pod(group, name, view)
+    else:
+        group.pending_pods += (view.phase == "Pending") - (pod.view.phase == "Pending")
+        pod.view = view
+    if is_leader:
         failures.drop_of_earlier_leaders(group)
-        was_going = known is not None and known.view.deleting_since is not None
+        was_going = before is not None and before.deleting_since is not None
         terminations.note_leader(state, group, pod, was_going=was_going, at_ms=at_ms)
         crash_loop_counts.note_mark(group, view)
-    failures.note_change(state, group, name, pod, before=known.view if known is not None else None)
-    return _touched(state, group)
+    failures.note_change(state, group, name, pod, before=before)
+    return _touched(state, group, by_worker=not is_leader)
 
 
 def _stranger(state: Aggregate, view: PodObserved, name: str) -> Change:
@@ -98,7 +104,7 @@ def fold_pod_deleted(state: Aggregate, fact: PodDeleted, *, name: str) -> Change
         return Change.NOTHING
     _remove_pod(state, group, name, known)
     failures.note_gone(state, group, name, known, what="deleted")
-    return _touched(state, group)
+    return _touched(state, group, by_worker=name != group.name)
 
 
 def fold_worker_set(state: Aggregate, view: StatefulSetObserved, *, name: str) -> Change:
@@ -189,10 +195,12 @@ def _forget_attempts(state: Aggregate, group: Group, *, pod_group: str = "") -> 
         state.unseen.pop(target, None)
 
 
-def _touched(state: Aggregate, group: Group) -> Change:
-    recounted = counting.recount(state, group)
-    forget_if_empty(state, group)
-    return Change(set_level=recounted, groups=(group.name,))
+def _touched(state: Aggregate, group: Group, *, by_worker: bool = False) -> Change:
+    """``by_worker``: only a worker changed. Workers are counted by what their StatefulSet says of them."""
+    recounted = not by_worker and counting.recount(state, group)
+    if group.lifecycle == ABSENT:
+        forget_if_empty(state, group)
+    return Change(recounted, (group.name,))
 
 
 def _group(state: Aggregate, name: str) -> Group:
@@ -206,13 +214,15 @@ def _pod(group: Group, name: str) -> PodState | None:
     return group.leader if name == group.name else group.workers.get(name)
 
 
-def _put_pod(group: Group, name: str, pod: PodState, *, before: PodState | None) -> None:
-    """Put a pod in the place of an earlier view of itself, or in an empty place."""
-    group.pending_pods += (pod.view.phase == "Pending") - (before is not None and before.view.phase == "Pending")
+def _put_pod(group: Group, name: str, view: PodObserved) -> PodState:
+    """Put a pod that is new in its place, which is empty."""
+    pod = PodState(view)
+    group.pending_pods += view.phase == "Pending"
     if name == group.name:
         group.leader = pod
     else:
         group.workers[name] = pod
+    return pod
 
 
 def _remove_pod(state: Aggregate, group: Group, name: str, known: PodState) -> None:

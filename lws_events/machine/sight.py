@@ -32,10 +32,11 @@ _KINDS: Final = {
 
 def is_late(state: Aggregate, view: events.View, known: events.View | None) -> bool:
     """Whether a view is from before what is known of the object of this name, or of one that is gone."""
-    if known is not None and precedes(view.resource_version, known.resource_version):
+    version = view.resource_version
+    if known is not None and precedes(version, known.resource_version):
         return True
     end = state.gone.get(view.uid)
-    return end is not None and precedes(view.resource_version, end)
+    return end is not None and precedes(version, end)
 
 
 def note_end(state: Aggregate, uid: str, *, version: str) -> None:
@@ -56,7 +57,7 @@ def note_replaced(state: Aggregate, view: events.View, known: events.View | None
 def note_shown(state: Aggregate, fact: events.Fact, *, name: str) -> None:
     """A watch has something to say about an object: it is no longer unseen."""
     kind = _KINDS.get(type(fact))
-    if kind is None or not state.unseen:
+    if kind is None:
         return
     unseen = state.unseen.get(f"{kind}/{name}")
     if unseen is not None and unseen.uid in ("", getattr(fact, "uid", "")):

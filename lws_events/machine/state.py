@@ -123,6 +123,8 @@ class Group(msgspec.Struct, omit_defaults=True):
     @property
     def recreating(self) -> str:
         """uid of the leader whose deletion has been decided; empty when none has."""
+        if self.recreation is None and self.replacement is None:
+            return ""
         decided = self.recreation or self.replacement
         return decided.leader_uid if decided is not None else ""
 
@@ -290,4 +292,6 @@ def is_older(view: View, known: View) -> bool:
 
 def precedes(version: str, known: str) -> bool:
     """Compare resource versions of one object: numbers by value (KEP-5504), anything else never precedes."""
+    if version >= known and len(version) == len(known) and version.isascii():
+        return False  # of as many digits: the usual case, and text tells without reading numbers
     return version.isdecimal() and known.isdecimal() and int(version) < int(known)
