@@ -68,7 +68,8 @@ def _set(told: SetTold) -> Iterator[Text]:
         yield Text(f"  held by    {hold}")
     if found.restarts:
         order = [one.group for one in found.restarts]
-        yield Text(f"  restart    {_groups(order)}, in this order; {summary.down_max} down at once at most")
+        ordered = ", in this order" if len(order) > 1 else ""
+        yield Text(f"  restart    {_groups(order)}{ordered}; {summary.down_max} down at once at most")
     for title, groups in (
         ("come", found.created_groups),
         ("go", found.removed_groups),
@@ -81,9 +82,10 @@ def _set(told: SetTold) -> Iterator[Text]:
         f"  ready      {summary.ready_before} groups before, {summary.ready_min} at least, {summary.ready_max} at "
         f"most, {summary.ready_after} after"
     )
+    missing = f", {summary.pods_missing} missing" if summary.pods_missing else ""
     yield Text(
-        f"  pods       {summary.pods_replaced} replaced, {summary.pods_created} new, {summary.pods_removed} removed; "
-        f"{summary.pod_seconds_lost:,.0f} pod-seconds lost"
+        f"  pods       {summary.pods_replaced} replaced, {summary.pods_created} new, {summary.pods_removed} removed"
+        f"{missing}; {summary.pod_seconds_lost:,.0f} pod-seconds lost"
     )
     if found.placement is not None:
         place = found.placement

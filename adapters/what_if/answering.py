@@ -54,7 +54,7 @@ def answer(
     course = Course(simulation)
     before = domains_of(simulation)
     nodes = len(before.of_nodes)
-    world.controller.on_decision = course.decided
+    world.controller.on_step = course.decided
     world.begin()
     verdict = ask(world)
     if verdict is not None and not verdict.accepted:

@@ -47,7 +47,7 @@ _KINDS: Final = {
 }
 _READ_NODE: Final = reader(Node)
 
-OnDecision = Callable[[SetName, Decision], None]
+OnStep = Callable[[int, str, events.Envelope, Decision | None], None]
 
 
 class _Lane(NamedTuple):
@@ -87,8 +87,8 @@ class Controller:
     ) -> None:
         """``fleet`` and ``known`` are what the journal says; empty ones adopt what is there."""
         self.fleet = fleet
-        self.on_decision: OnDecision = lambda _, __: None
-        """Called with each decision, before it is carried out."""
+        self.on_step: OnStep = lambda *_: None
+        """Called with each event (sequence, subject, body) and its decision, before that is carried out."""
         self._simulation = simulation
         self._known = known
         self._placement = Placement()
@@ -186,11 +186,12 @@ class Controller:
 
     def _record(self, subject: str, fact: events.Fact) -> None:
         envelope = events.Envelope(at_ms=self.now_ms(), fact=fact)
-        stepped = self.fleet.step(self.fleet.sequence + 1, subject, envelope)
+        sequence = self.fleet.sequence + 1
+        stepped = self.fleet.step(sequence, subject, envelope)
+        self.on_step(sequence, subject, envelope, stepped[1] if stepped is not None else None)
         if stepped is None:
             return
         set_name, decision = stepped
-        self.on_decision(set_name, decision)
         for issued in decision.commands:
             self._submit(set_name, issued)
 

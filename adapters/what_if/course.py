@@ -12,7 +12,7 @@ import msgspec
 from adapters.simulation import Simulation, kinds, objects
 from adapters.simulation.objects import Object
 from adapters.simulation.store import Change
-from lws_events import names
+from lws_events import events, names, subjects
 from lws_events.decisions import Decision, LifecycleFact
 from lws_events.subjects import SetName
 
@@ -102,10 +102,13 @@ class Course:
         self.entries.clear()
         simulation.store.subscribe(self._on_change)
 
-    def decided(self, set_name: SetName, decision: Decision) -> None:
-        """Take a decision down."""
+    def decided(self, _: int, subject: str, __: events.Envelope, decision: Decision | None) -> None:
+        """Take down what an event led to (``Controller.on_step``)."""
+        address = subjects.parse(subject)
+        if address is None or decision is None:
+            return
         for fact in decision.facts:
-            self._enter(What.DECIDED, set_name, fact=fact)
+            self._enter(What.DECIDED, address.set_name, fact=fact)
 
     def ready_groups(self, set_name: SetName) -> int:
         """How many groups are ready."""

@@ -24,7 +24,9 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     pods_created: int
     """Where none of their name was before."""
     pods_removed: int
-    """That no other replaces."""
+    """Of groups that are no longer wanted, or of those that are smaller now."""
+    pods_missing: int
+    """That should be there, and are not at the end."""
     pod_seconds_lost: float
     """Sum over pods that were ready, from their loss until one of their name is ready again; of groups that are no
     longer wanted nothing is lost. Where that does not come: until the last thing happened."""
@@ -109,11 +111,14 @@ def _summary(
         if loss.set_name == set_name and not (loss.until_seconds is None and loss.group in lives.removed)
     ]
     before, after = set(lives.pods_before), lives.pods_after
+    gone = before - after
+    missing = {name for name in gone if name in lives.missing}
     return Summary(
         restarts=len(lives.restarts),
         pods_replaced=len(lives.replaced),
         pods_created=len(after - before),
-        pods_removed=len(before - after - set(lives.replaced)),
+        pods_removed=len(gone) - len(missing),
+        pods_missing=len(missing),
         pod_seconds_lost=round(sum(lost), 2),
         down_max=max((entry.down for entry in entries), default=0),
         ready_before=over_time[0][1],

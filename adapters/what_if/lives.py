@@ -49,6 +49,9 @@ class Lives:
         self.removed = tuple(sorted(began - due_again))
         self.surge = tuple(sorted(leaders.keys() - due_again - began))
         self.replaced = self._replaced()
+        lost = due_again - stays
+        self.missing = {pod.name for pod in before if pod.group in lost}
+        """Pods of wanted groups that do not come again."""
 
     def comes_again(self, uid: str) -> bool:
         """Whether another leader follows this one."""
@@ -62,7 +65,8 @@ class Lives:
         """Why a leader ended that another one follows."""
         if uid in self._reasons:
             return self._reasons[uid]
-        is_updated = self._keys.get(uid) != self._keys.get(self._next.get(uid, ""))
+        follows = self._next.get(uid, "")
+        is_updated = follows and self._keys.get(uid) != self._keys.get(follows)
         return "updated" if is_updated else "its leader pod ended"
 
     def _told(self) -> Iterable[tuple[str, str]]:

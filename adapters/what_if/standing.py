@@ -42,7 +42,7 @@ def _holds(simulation: Simulation, state: Aggregate, course: Course, set_name: S
         if stuck:
             yield (
                 f"{_list(stuck)} stay{'s' if len(stuck) == 1 else ''} Terminating, because nobody tells the cluster "
-                f"that node {node} has stopped them: delete the Node"
+                f"that node {node} has ended {'it' if len(stuck) == 1 else 'them'}: delete the Node"
             )
     for pod in pods:
         if pod.waits:

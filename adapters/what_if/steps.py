@@ -52,8 +52,11 @@ def _steps(entry: Entry, lives: Lives) -> Iterator[tuple[Entry, str]]:
     if isinstance(entry.fact, _TOLD):
         yield entry, explain_lifecycle(entry.fact)
     elif entry.what is What.ENDED and entry.leads:
-        again = f"restarts: {lives.because(entry.uid)} ({entry.down} of {entry.wanted} down)"
-        yield entry, again if lives.comes_again(entry.uid) else "goes"
+        why = f"{lives.because(entry.uid)} ({entry.down} of {entry.wanted} down)"
+        if lives.comes_again(entry.uid):
+            yield entry, f"restarts: {why}"
+        else:
+            yield entry, f"ends, and does not come again: {why}" if entry.group < entry.wanted else "goes"
     elif entry.what is What.BORN and entry.leads and lives.is_first(entry.uid):
         yield entry, "comes, for the time of the update" if entry.group in lives.surge else "comes"
     elif entry.what is What.UNREADY and not entry.leads:
