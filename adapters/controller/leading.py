@@ -76,7 +76,6 @@ class Leader:
             cluster=journal.cluster,
             observe=self.observer.observed,
             has_missed=self.observer.has_missed,
-            has_missed=self.observer.has_missed,
             clock=clock,
             preparation=capture,
         )
