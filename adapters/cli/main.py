@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from adapters.cli import crd, demo, journal, replay, run, status, timeline, verify, what_if, why
+from adapters.cli import crd, demo, journal, replay, run, shadow, status, timeline, verify, what_if, why
 from adapters.cli.errors import OK, explain
 from adapters.cli.go_flags import GoFlagsCommand
 from adapters.cli.options import help_text
@@ -102,6 +102,7 @@ for _panel, _name, _command in (
     ("Ask the journal", "what-if", what_if.command),
 ):
     app.command(_name, rich_help_panel=_panel, help=help_text(_command))(_command)
+app.add_typer(shadow.app, name="shadow", rich_help_panel="Run")
 app.add_typer(journal.app, name="journal", rich_help_panel="Keep the journal")
 app.add_typer(crd.app, name="crd", rich_help_panel="Install")
 

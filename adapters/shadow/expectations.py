@@ -1,0 +1,267 @@
+"""The executor of a shadow: holds every command until the cluster shows that somebody else has carried it out.
+
+Met: the object is compared as a whole, and the machine is told of a success. Moot, or not met for a while: the machine
+is asked to look again, since it may have been ahead of a watch. Wanted still after all patience: the object itself is
+looked at once more; then it is a difference, and the machine is told that nobody did it. Nothing is ever written.
+
+What follows from the rest (the leader StatefulSet from the groups, the status from both) is waited for only once the
+rest is at rest: else one thing that is not done would be told three times.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import msgspec
+import structlog
+
+from adapters.kubernetes.errors import KubernetesError
+from adapters.kubernetes.pace import Clock
+from adapters.shadow import known
+from adapters.shadow.attention import Attention
+from adapters.shadow.content import content_of
+from adapters.shadow.looking import Looking
+from adapters.shadow.recording import Recording
+from adapters.shadow.standing import Standing, standing
+from adapters.shadow.timers import TimerSetter
+from adapters.shadow.wanted import AllWanted, Place, Wanted
+from adapters.shadow.words import what_is_missing, why_it_is_wanted
+from lws_events import commands
+from lws_events.commands import AnyCommand, RecordEvent, SetTimer
+from lws_events.decisions import Issued
+from lws_events.differences import MISSING, ORDER, VALUES, DifferenceFound
+from lws_events.machine.state import Aggregate
+from lws_events.subjects import SetName
+
+_log = structlog.get_logger(__name__)
+
+_LOOK_SECONDS: Final = 0.05
+"""What the machine is behind the cluster while it waits for somebody. It costs nothing while nothing is open."""
+
+_LOOK_AGAIN_SECONDS: Final = 2.0
+"""Where the object itself is ahead of the watch: how long until it is asked once more."""
+
+_GROUP, _SET, _STATUS, _ASIDE = range(4)
+"""What depends on what: later ones on earlier ones."""
+
+
+_NOBODY_WAITS_FOR: Final = (commands.DeleteControllerRevision, commands.ApplyWorkerMetadata, commands.MarkLeaderPod)
+
+
+class _Expected(msgspec.Struct):
+    place: Place
+    issued: Issued
+    wanted: Wanted
+    busy: asyncio.Task[None] | None = None
+    """Something is being read about it."""
+
+    @property
+    def rank(self) -> int:
+        command = self.issued.command
+        if isinstance(command, _NOBODY_WAITS_FOR):
+            return _ASIDE
+        if isinstance(command, commands.UpdateSetStatus):
+            return _STATUS
+        return _SET if isinstance(command, commands.ApplyLeaderStatefulSet) else _GROUP
+
+
+class Expectations:
+    """Fits where the engine hands commands to (``adapters.controller.engine.Executor``)."""
+
+    def __init__(
+        self,
+        *,
+        sets: Callable[[], Mapping[SetName, Aggregate]],
+        attention: Attention,
+        recording: Recording,
+        looking: Looking,
+        timers: TimerSetter,
+        clock: Clock,
+        patience_seconds: float,
+    ) -> None:
+        """``sets``: their states, as the engine has them now."""
+        self._sets = sets
+        self._attention = attention
+        self._recording = recording
+        self._looking = looking
+        self._timers = timers
+        self._clock = clock
+        self._patience = patience_seconds
+        self._open: dict[Place, _Expected] = {}
+        self._all_wanted = AllWanted()
+        self._at_rest_since: dict[SetName, list[float]] = {}
+        self._submitted: asyncio.Queue[tuple[SetName, Issued]] = asyncio.Queue()
+
+    @property
+    def waiting(self) -> int:
+        """Commands that nobody has carried out yet."""
+        return len(self._open) + self._submitted.qsize()
+
+    def submit(self, set_name: SetName, issued: Issued, *, again: bool = False) -> None:  # noqa: ARG002 (the port has it)
+        """Expect somebody to carry this out. ``again`` makes no difference: what was done is there."""
+        self._submitted.put_nowait((set_name, issued))
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        try:
+            while True:
+                if not self._open:
+                    await self._take(*await self._submitted.get())
+                while not self._submitted.empty():
+                    await self._take(*self._submitted.get_nowait())
+                await self._look()
+                await self._clock.sleep(_LOOK_SECONDS)
+        finally:
+            busy = [expected.busy for expected in self._open.values() if expected.busy is not None]
+            for task in busy:
+                task.cancel()
+            await asyncio.gather(*busy, return_exceptions=True)
+
+    async def _take(self, set_name: SetName, issued: Issued) -> None:
+        if isinstance(issued.command, SetTimer):
+            await self._timers.set(set_name, issued.command)
+            return
+        if isinstance(issued.command, RecordEvent):
+            await self._recording.done(set_name, issued, Standing(met=True))  # texts of Events are not compared
+            return
+        place = (set_name, commands.target(issued.command))
+        state = self._sets().get(set_name)
+        content = content_of(state, issued.command) if state is not None else ""
+        wanted = self._all_wanted.ask(place, content, now=self._attention.look())
+        self._open[place] = _Expected(place, issued, wanted)
+
+    async def _look(self) -> None:
+        now, sets = self._attention.look(), self._sets()
+        unmet: dict[SetName, set[int]] = {}
+        found: list[tuple[_Expected, Aggregate, Standing]] = []
+        for place, expected in list(self._open.items()):
+            if expected.busy is not None:
+                if not expected.busy.done():
+                    continue
+                expected.busy.result()
+                expected.busy = None
+                if place not in self._open:
+                    continue
+            state = sets.get(place[0])
+            in_flight = state.in_flight.get(place[1]) if state is not None else None
+            if state is None or in_flight is None or in_flight.id != expected.issued.id:
+                del self._open[place]  # the machine has lost interest: the set is gone
+                self._all_wanted.forget(place)
+                continue
+            stands = standing(state, expected.issued.command)
+            found.append((expected, state, stands))
+            if not stands.met and not stands.moot:
+                unmet.setdefault(place[0], set()).add(expected.rank)
+        self._note_rest(unmet, now=now)
+        for expected, state, stands in found:
+            await self._judge(expected, state, stands, now=now)
+
+    def _note_rest(self, unmet: dict[SetName, set[int]], *, now: float) -> None:
+        """Remember until when something of each rank was open in each set that has something open."""
+        for set_name, ranks in unmet.items():
+            times = self._at_rest_since.setdefault(set_name, [0.0] * (_ASIDE + 1))
+            for rank in ranks:
+                times[rank] = now
+        for set_name in [name for name in self._at_rest_since if name not in self._sets()]:
+            del self._at_rest_since[set_name]
+
+    async def _judge(self, expected: _Expected, state: Aggregate, stands: Standing, *, now: float) -> None:
+        wanted = expected.wanted
+        if stands.met:
+            if now >= wanted.may_be_met_at:
+                expected.busy = asyncio.create_task(self._met(expected, stands, now=now))
+        elif stands.moot:
+            await self._look_again(expected)
+        elif now - self._since(expected) >= self._patience:
+            if wanted.is_last_look:
+                expected.busy = asyncio.create_task(self._overdue(expected, state, stands, now=now))
+            else:
+                wanted.is_last_look = True
+                await self._look_again(expected)
+        elif now >= wanted.reconsider_at:
+            wanted.reconsidered += 1
+            await self._look_again(expected)
+
+    def _since(self, expected: _Expected) -> float:
+        """Since when it is waited for: not before what it depends on was done, or given up."""
+        times = self._at_rest_since.get(expected.place[0], [0.0])
+        return max([expected.wanted.since, *times[: expected.rank]])
+
+    async def _look_again(self, expected: _Expected) -> None:
+        await self._recording.look_again(expected.place[0], expected.issued)
+        expected.wanted.closed_at = self._attention.seconds
+        self._close(expected)
+
+    async def _met(self, expected: _Expected, stands: Standing, *, now: float) -> None:
+        set_name, issued, wanted = expected.place[0], expected.issued, expected.wanted
+        try:
+            fields = await self._looking.differences(set_name, issued.command, stands)
+        except KubernetesError as error:
+            _log.info("an object could not be compared yet", target=expected.place[1], error=str(error))
+            return
+        if fields is None:
+            return  # it has changed meanwhile: the watch will tell
+        if fields:
+            await self._tell(
+                expected,
+                DifferenceFound(
+                    kind=VALUES,
+                    target=expected.place[1],
+                    what=f"{expected.place[1]} has other content than ours would have",
+                    uid=stands.uid,
+                    fields=fields,
+                    known=known.values(issued.command, fields),
+                ),
+                now=now,
+            )
+        elif wanted.reported_at is not None:
+            late = now - wanted.reported_at
+            what = f"done after all, {late:.0f} s after it had been reported missing"
+            found = DifferenceFound(kind=ORDER, target=expected.place[1], what=what, uid=stands.uid)
+            await self._tell(expected, found, now=now)
+            wanted.reported_at = None
+        await self._recording.done(set_name, issued, stands)
+        wanted.met, wanted.met_at = wanted.met + 1, now
+        self._close(expected)
+
+    async def _overdue(self, expected: _Expected, state: Aggregate, stands: Standing, *, now: float) -> None:
+        set_name, issued, wanted = expected.place[0], expected.issued, expected.wanted
+        try:
+            is_behind = await self._looking.is_ahead_of(state, issued.command)
+        except KubernetesError as error:
+            _log.info("whether something was done could not be looked up", target=expected.place[1], error=str(error))
+            is_behind = True
+        if is_behind:
+            wanted.since = now - self._patience + _LOOK_AGAIN_SECONDS
+            return
+        what = what_is_missing(state, issued.command, is_there=bool(stands.fields))
+        if wanted.reported_at is None:
+            found = DifferenceFound(
+                kind=VALUES if stands.fields else MISSING,
+                target=expected.place[1],
+                what=what,
+                because=why_it_is_wanted(state, issued.command),
+                uid=stands.uid or _uid(issued.command),
+                fields=stands.fields,
+                known=known.missing(state, issued.command, stands.fields),
+            )
+            await self._tell(expected, found, now=now)
+            wanted.reported_at = now
+        message = f"{what} within {self._patience:g} s"
+        await self._recording.not_done(set_name, issued, message=message)
+        self._close(expected)
+
+    def _close(self, expected: _Expected) -> None:
+        if self._open.get(expected.place) is expected:
+            del self._open[expected.place]
+
+    async def _tell(self, expected: _Expected, found: DifferenceFound, *, now: float) -> None:
+        waited_ms = round((now - expected.wanted.since) * 1000)
+        found = msgspec.structs.replace(found, command_id=expected.issued.id, waited_ms=waited_ms)
+        _log.warning("a difference", set=str(expected.place[0]), kind=found.kind, what=found.what, known=found.known)
+        await self._recording.difference(expected.place[0], found)
+
+
+def _uid(command: AnyCommand) -> str:
+    """Of the object that a command is about, or of its owner."""
+    return str(getattr(command, "uid", "") or getattr(command, "owner_uid", ""))

@@ -1,0 +1,53 @@
+"""Metrics of a shadow: those of a controller, and what it has found."""
+
+from collections.abc import Callable
+
+from prometheus_client import Counter, Gauge
+
+from adapters.observability.metrics import Metrics
+from lws_events.decisions import Decision
+from lws_events.differences import KINDS
+from lws_events.subjects import SetName
+
+
+class ShadowMetrics(Metrics):
+    """Also tells of decisions to whoever keeps them (``adapters.shadow.memory``)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._listener: Callable[[SetName, Decision], None] = lambda _set, _decision: None
+        self._differences = Counter(
+            "lws_events_shadow_differences",
+            "Differences between what was decided here and what was done in the cluster, by kind.",
+            ["kind"],
+            registry=self.registry,
+        )
+        for kind in KINDS:
+            self._differences.labels(kind)
+
+    def tell_decisions(self, listener: Callable[[SetName, Decision], None]) -> None:
+        """From now on decisions are told to this listener, made now or recalled."""
+        self._listener = listener
+
+    def waiting(self, count: Callable[[], int]) -> None:
+        """How many commands wait for somebody to carry them out."""
+        gauge = Gauge(
+            "lws_events_shadow_expected_commands",
+            "Commands that were decided here and nobody has carried out yet.",
+            registry=self.registry,
+        )
+        gauge.set_function(count)
+
+    def difference(self, kind: str) -> None:
+        """A difference was found."""
+        self._differences.labels(kind).inc()
+
+    def decided(self, set_name: SetName, decision: Decision, *, at_ms: int) -> None:
+        """A decision was recorded."""
+        super().decided(set_name, decision, at_ms=at_ms)
+        self._listener(set_name, decision)
+
+    def recalled(self, set_name: SetName, decision: Decision, *, at_ms: int) -> None:
+        """A decision of before the start was read."""
+        super().recalled(set_name, decision, at_ms=at_ms)
+        self._listener(set_name, decision)
