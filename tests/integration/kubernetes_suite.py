@@ -123,7 +123,15 @@ async def adapters(
         observer = Observer(
             client, journal.events, writer, cluster="c", clock=clock, namespace=cluster.namespace, gang=gang
         )
-        executor = Executor(client, writer, journal.events, cluster="c", observe=observer.observed, has_missed=observer.has_missed, clock=clock)
+        executor = Executor(
+            client,
+            writer,
+            journal.events,
+            cluster="c",
+            observe=observer.observed,
+            has_missed=observer.has_missed,
+            clock=clock,
+        )
         observing = asyncio.create_task(observer.run())
         try:
             await asyncio.wait_for(observer.synced.wait(), 30)

@@ -21,7 +21,12 @@ def pod(*, scheduler: str = "", **labels: str) -> dict[str, Any]:
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": "test-pod-0", "namespace": "ns", "labels": known | labels, "annotations": {names.SIZE: "2"}},
+        "metadata": {
+            "name": "test-pod-0",
+            "namespace": "ns",
+            "labels": known | labels,
+            "annotations": {names.SIZE: "2"},
+        },
         "spec": {"containers": [{"name": "c", "image": "i"}], **named},
     }
 
