@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-fast test-containers controlplane demo bench crd manifests clean
+.PHONY: help setup check format test test-fast test-containers test-browser controlplane demo bench crd manifests pictures clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,14 +32,17 @@ format: $(STAMP) ## format, and repair what can be repaired
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-test: $(STAMP) controlplane ## the whole suite, also on the real Kubernetes control plane (not in containers)
-	$(BIN)/pytest -m 'not containers' $(PYTEST_ARGS)
+test: $(STAMP) controlplane ## the whole suite, also on the real Kubernetes control plane (not in containers or a browser)
+	$(BIN)/pytest -m 'not containers and not browser' $(PYTEST_ARGS)
 
 test-fast: $(STAMP) ## the tests that need no control plane
-	$(BIN)/pytest -m 'not containers and not controlplane' $(PYTEST_ARGS)
+	$(BIN)/pytest -m 'not containers and not browser and not controlplane' $(PYTEST_ARGS)
 
 test-containers: $(STAMP) ## JetStream clusters in containers; needs a container engine
 	$(BIN)/pytest -m containers $(PYTEST_ARGS)
+
+test-browser: $(STAMP) ## pages in a real browser; needs Chromium
+	$(BIN)/pytest -m browser $(PYTEST_ARGS)
 
 controlplane: $(STAMP) ## build the real Kubernetes control plane, once for all clones (about 8 minutes)
 	$(BIN)/python -m tests.controlplane.build
@@ -52,6 +55,9 @@ bench: $(STAMP) controlplane ## one table of figures, measured on the real contr
 
 crd: $(STAMP) ## generate deploy/crd from the typed definitions
 	$(BIN)/python -m adapters.kubernetes.crd generate
+
+pictures: $(STAMP) ## generate docs/images; needs Chromium
+	$(BIN)/python -m tests.browser.pictures
 
 manifests: $(STAMP) ## generate deploy/manifests/webhooks.yaml from the webhook configurations
 	$(BIN)/python -m adapters.webhooks.manifests generate

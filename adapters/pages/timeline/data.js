@@ -38,7 +38,7 @@ const page = {
   shown: [],          // indices of the entries that filters and search leave, in order
   matching: new Set(), // the same, to ask
   selected: -1,
-  row: 0,
+  row: -1, // none, until the keyboard or the pointer chooses one
 };
 
 const naturally = new Intl.Collator("en", { numeric: true });

@@ -29,7 +29,13 @@ function show(from, to) {
   redraw();
 }
 
-function zoom(factor, around = (page.from + page.to) / 2) {
+// What stays where it is when buttons and keys zoom: the chosen entry, if it can be seen.
+function anchor() {
+  const chosen = entries[page.selected];
+  return chosen && chosen.at_ms >= page.from && chosen.at_ms <= page.to ? chosen.at_ms : (page.from + page.to) / 2;
+}
+
+function zoom(factor, around = anchor()) {
   const span = Math.max((page.to - page.from) * factor, SPAN_MS_MIN);
   const share = (around - page.from) / (page.to - page.from);
   show(around - span * share, around + span * (1 - share));

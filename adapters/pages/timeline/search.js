@@ -12,6 +12,7 @@ function filter() {
   });
   page.matching = new Set(page.shown);
   tellFound();
+  drawList(); // before anything is revealed: the list has another length now
   revealInList();
   redraw();
 }
