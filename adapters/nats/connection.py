@@ -8,6 +8,8 @@ the others of its cluster, is never left (here another one is tried). It knows n
 """
 
 import asyncio
+import random
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -31,6 +33,7 @@ _REOPEN_SECONDS_MAX: Final = 5.0
 _PING_SECONDS: Final = 2
 _PINGS_UNANSWERED_MAX: Final = 2
 """A server behind a dead connection is left within some six seconds for another one; half a minute is usual."""
+_UNACKNOWLEDGED_MS_MAX: Final = 6_000
 _UNSERVED_SECONDS_MAX: Final = 6.0
 """After so long without a useful answer another server is tried: longer than a request, and than an election."""
 _PENDING_BYTES: Final = 64 * 1024 * 1024
@@ -54,7 +57,6 @@ class Connection:
         self._refused = asyncio.Event()
         self._unserved_since: float | None = None
         self._connected_at = 0.0
-        self._switching: asyncio.Task[None] | None = None
         self.on_lost: set[Callable[[], None]] = set()
         """Called whenever the connection breaks; what was under way may be lost."""
 
@@ -126,15 +128,20 @@ class Connection:
         """One request, one answer. Raises ``JournalUnavailable``: without an answer nothing is known."""
         self.require()
         sent_at = asyncio.get_running_loop().time()
+        current = asyncio.current_task()
+        assert current is not None
+        cancelled_before = current.cancelling()
         task = asyncio.ensure_future(self._client.request(subject, data, timeout=timeout, headers=headers))
         self._requests.add(task)
         answer: Msg | None = None
         try:
             answer = await task
+            if current.cancelling() > cancelled_before:
+                # nats-py waits with wait_for, which forgets that it was cancelled where the answer comes just then.
+                raise asyncio.CancelledError
             return answer
         except asyncio.CancelledError:
-            current = asyncio.current_task()
-            if current is not None and current.cancelling():
+            if current.cancelling():
                 raise
             raise JournalUnavailable(f"the connection to NATS broke while waiting for {subject}") from None
         except nats_errors.MaxPayloadError as error:
@@ -206,13 +213,25 @@ class Connection:
         if self._client.is_connected and len(self._client.servers) > 1 and not self._closing:
             url = self._client.connected_url
             _log.warning("the NATS server does not serve; another one is tried", server=url.netloc if url else None)
-            self._switching = asyncio.create_task(self._client.force_reconnect())
+            self._abort()
+
+    def _abort(self) -> None:
+        """Break the connection. A close would wait for what the other side may never take."""
+        if (writer := self._stream_writer) is not None:
+            writer.transport.abort()
+
+    @property
+    def _stream_writer(self) -> asyncio.StreamWriter | None:
+        return getattr(self._client._transport, "_io_writer", None)
 
     async def _connect(self) -> None:
         settings = self._settings
         self._client = Client()
+        servers = settings.url.split(",")
         await self._client.connect(
-            servers=settings.url.split(","),
+            # Any of them first; later the one that was left comes last.
+            servers=random.sample(servers, len(servers)),
+            dont_randomize=True,
             name=self._name,
             error_cb=self._on_error,
             disconnected_cb=self._on_disconnected,
@@ -236,6 +255,10 @@ class Connection:
     async def _on_connected(self) -> None:
         self._last_error = None
         self._unserved_since, self._connected_at = None, asyncio.get_running_loop().time()
+        opened = self._stream_writer.get_extra_info("socket") if self._stream_writer is not None else None
+        if opened is not None and hasattr(socket, "TCP_USER_TIMEOUT"):
+            # Closing a dead connection waits until the kernel gives up what was sent last: by default a quarter hour.
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _UNACKNOWLEDGED_MS_MAX)
         self._connected.set()
 
     async def _on_error(self, error: Exception) -> None:

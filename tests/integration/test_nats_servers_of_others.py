@@ -14,6 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from nats.aio.msg import Msg
 
 from adapters.journal.errors import JournalFull, JournalUnavailable, UnsuitableServer
 from adapters.journal.port import Message
@@ -156,3 +157,28 @@ async def test_a_server_that_lives_but_cannot_serve_is_left_for_another(tmp_path
         finally:
             await connection.close()
             other.kill()
+
+
+async def test_a_request_that_is_cancelled_when_its_answer_comes_is_cancelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client library forgets it, and whoever waits for the end of what was cancelled would wait for ever."""
+    asked = asyncio.Event()
+
+    async def answered_at_the_last_moment(*_: object, **__: object) -> Msg:
+        asked.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.Event().wait()
+        return cast(Msg, object())
+
+    async with serving(tmp_path, "") as port:
+        connection = await connect(ConnectionSettings(url=f"nats://127.0.0.1:{port}"))
+        try:
+            monkeypatch.setattr(connection._client, "request", answered_at_the_last_moment)
+            requesting = asyncio.create_task(connection.request("x", b""))
+            await asked.wait()
+            requesting.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await requesting
+        finally:
+            await connection.close()
