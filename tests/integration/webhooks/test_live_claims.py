@@ -1,4 +1,4 @@
-"""The way back for a set whose claims were changed while nobody denied it (spec D10): admission asks what is in force."""
+"""The way back for a set whose claims were changed while nobody denied it (spec D10): admission asks what holds."""
 
 import json
 from typing import Any
