@@ -23,7 +23,7 @@ check: $(STAMP) ## formatting, lint, types, import contracts, generated files
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/mypy -p tests.controlplane -p tests.bench -p tests.journals
+	$(BIN)/mypy -p tests.controlplane -p tests.bench -p tests.journals -p tests.browser
 	$(BIN)/lint-imports
 	$(BIN)/python -m adapters.kubernetes.crd check
 	$(BIN)/python -m adapters.webhooks.manifests check
