@@ -26,6 +26,8 @@ ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = sorted(
     path for path in (*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")) if path.name != "ARCHITECTURE.md"
 )
+NOT_COMPARED: Final = ("–", "Two replicas of one Deployment", "Aggregated roles for users: none")
+"""Rows of the comparison that are neither the same nor better nor absent, but otherwise."""
 PAGE_NAMES: Final = [path.name for path in PAGES]
 
 
@@ -131,6 +133,20 @@ def test_links_lead_somewhere(name: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", page.read_text()):
         if not target.startswith("https://"):
             assert (page.parent / target).exists(), f"{name} links to {target}"
+
+
+def test_the_comparison_is_complete_and_every_row_has_its_proof_or_its_reason() -> None:
+    page = (ROOT / "docs" / "compatibility.md").read_text()
+    assert set(re.findall(r"\bD[0-9]+\b", page)) == {f"D{number}" for number in range(1, 66)}
+    rows = [line.strip("| ").split(" | ") for line in page.splitlines() if line.startswith("| ")]
+    assert len(rows) > 100
+    for behaviour, here, tests in rows:
+        if (behaviour, here, tests) == ("Behaviour of the reference", "Here", "Tests"):
+            continue
+        assert here.startswith(("same", "better", "not supported: ")) or behaviour in NOT_COMPARED, behaviour
+        assert tests.startswith("`") or here.startswith(("same: ", "not supported: ")), behaviour
+        for name in re.findall(r"`([^`]+)`", tests):
+            assert (ROOT / "tests" / name.removeprefix("tests/")).exists(), f"{behaviour}: {name}"
 
 
 @pytest.mark.parametrize("name", PAGE_NAMES)

@@ -51,6 +51,14 @@ class TestUpdatesOfSetsThatBecameInvalid:
     def test_it_can_be_scaled_although_it_stays_invalid(self) -> None:
         assert isinstance(updated(a_set(replicas=3, rolloutStrategy=budgets("25%", 0)), self.BROKEN), Admitted)
 
+    def test_d44_after_a_scale_beyond_all_pods_it_can_be_labelled_and_scaled_back(self) -> None:
+        """V5; an autoscaler's write passes no webhook."""
+        scaled = a_set(replicas=2**30, template={"size": 4})
+        assert isinstance(created(scaled), Denied)
+        for allowed in (a_set(replicas=3, template={"size": 4}), with_metadata(scaled, labels={"a": "b"})):
+            assert isinstance(updated(allowed, scaled), Admitted)
+        assert isinstance(updated(scaled, a_set(replicas=3, template={"size": 4})), Denied)
+
     def test_another_mistake_is_still_one(self) -> None:
         answer = updated(a_set(replicas=2, rolloutStrategy=budgets("25%", 0, -1)), self.BROKEN)
         assert isinstance(answer, Denied)
