@@ -69,7 +69,8 @@ def test_the_group_is_recreated_as_a_unit_and_the_reason_is_told(played: tuple[P
     chain = lines[lines.index("5. Why was it recreated?") :]
     told = "\n".join(chain)
     for link in (
-        r"Group 1 was recreated in \d+\.\d+ s",
+        rf"Group 1 was recreated, because of pod {NAME}-1-2: somebody deleted it, not .* \(\d+\.\d+ s\)",
+        r"rule: restartPolicy RecreateGroupOnPodRestart: the failure of one pod ends its whole group",
         rf"pod {NAME}-1-2 is gone, it was on node rack-",
         r"decided by version .*: group 1 is recreated as a whole \(deleted\)",
         rf"delete leader pod {NAME}-1 \(uid",
