@@ -94,11 +94,6 @@ def from_spec(selector: Mapping[str, Any] | None) -> Selector | None:
     return Selector((*exact, *rest))
 
 
-def of_labels(labels: Mapping[str, str]) -> Selector:
-    """A selector that demands exactly these values."""
-    return Selector(tuple(Requirement(key, "In", (value,)) for key, value in sorted(labels.items())))
-
-
 def parse_fields(text: str) -> dict[str, str]:
     """A field selector; only equality on ``metadata.name`` and ``metadata.namespace`` is served, plus
     ``spec.nodeName`` and ``status.phase`` for pods.

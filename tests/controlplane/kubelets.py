@@ -132,13 +132,6 @@ class Kubelets:
         for pod in list(self._pods.values()):
             self._observe(pod)
 
-    async def remove_node(self, node: str) -> None:
-        """The machine is gone for good and so is its Node object; the pod collector then removes its pods."""
-        self._lost.add(node)
-        del self._specs[node]
-        await self._api.delete(f"{NODES}/{node}")
-        await self._api.delete(nodes.lease_path(node))
-
     def pod(self, namespace: str, name: str) -> Pod:
         """The pod as last seen. Raises ``KeyError`` where none of that name is bound to a node."""
         return self._pods[namespace, name]
