@@ -129,7 +129,7 @@ class Connection:
         self.require()
         sent_at = asyncio.get_running_loop().time()
         current = asyncio.current_task()
-        assert current is not None
+        assert current is not None, "only tasks make requests"
         cancelled_before = current.cancelling()
         task = asyncio.ensure_future(self._client.request(subject, data, timeout=timeout, headers=headers))
         self._requests.add(task)
@@ -145,9 +145,7 @@ class Connection:
                 raise
             raise JournalUnavailable(f"the connection to NATS broke while waiting for {subject}") from None
         except nats_errors.MaxPayloadError as error:
-            raise MessageRefused(
-                f"{len(data)} bytes are more than the server takes ({self.payload_bytes_max})"
-            ) from error
+            raise self._too_large(data) from error
         except (nats_errors.Error, OSError) as error:
             raise JournalUnavailable(f"no answer from NATS on {subject}: {error!r}") from error
         finally:
@@ -171,9 +169,7 @@ class Connection:
         try:
             await self._client.publish(subject, data, reply=reply, headers=headers)
         except nats_errors.MaxPayloadError as error:
-            raise MessageRefused(
-                f"{len(data)} bytes are more than the server takes ({self.payload_bytes_max})"
-            ) from error
+            raise self._too_large(data) from error
         except (nats_errors.Error, OSError) as error:
             raise JournalUnavailable(f"cannot send to NATS: {error!r}") from error
 
@@ -201,6 +197,9 @@ class Connection:
         """Raise ``JournalUnavailable`` unless connected: nats-py would queue what is sent and send it much later."""
         if not self._client.is_connected:
             raise JournalUnavailable(f"not connected to NATS at {self._settings.place}: {self._last_error!r}")
+
+    def _too_large(self, data: bytes) -> MessageRefused:
+        return MessageRefused(f"{len(data)} bytes are more than the server takes ({self.payload_bytes_max})")
 
     def _not_served(self, *, since: float) -> None:
         """Leave a server that has not served for too long, where there are others."""

@@ -36,12 +36,14 @@ from tests.integration.controller.clusters import running_cluster as running_kub
 
 pytestmark = [
     pytest.mark.containers,
-    pytest.mark.timeout(150),
+    pytest.mark.timeout(400),
     pytest.mark.asyncio(loop_scope="module"),
 ]
 
 NAMES: Final = StreamNames.of("default")
 _STREAMS: Final = (NAMES.events, NAMES.decisions, NAMES.timers)
+_RECOVERED_SECONDS_MAX: Final = 150.0
+"""Seconds suffice; servers that share two cores with much else may need several rounds of an election."""
 _SUBJECT: Final = f"{NAMES.events_root}.0.default.another.request.numbered"
 
 
@@ -129,7 +131,7 @@ class Stage:
 
     async def works(self, broken: dict[str, str]) -> None:
         """The group that was broken is recreated, and the writer goes on."""
-        await self.kubernetes.complete(without=broken.values())
+        await self.kubernetes.complete(without=broken.values(), timeout_seconds=_RECOVERED_SECONDS_MAX)
         await self.numbered.goes_on()
         await self.ready()
 

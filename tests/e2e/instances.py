@@ -28,8 +28,8 @@ from tests.controlplane.processes import Child
 from tests.e2e.controller import PROGRAM
 from tests.e2e.tcp_proxy import TcpProxy
 
-LEASE_SECONDS: Final = 3
-RENEW_DEADLINE_SECONDS: Final = 2
+LEASE_SECONDS: Final = 5
+RENEW_DEADLINE_SECONDS: Final = 3.5
 RETRY_SECONDS: Final = 0.5
 TAKE_OVER_SECONDS_MAX: Final = LEASE_SECONDS + 2
 LEASE_NAME: Final = "b8b2488c.x-k8s.io"
@@ -241,7 +241,7 @@ class Instances:
                 *(PROGRAM, "run", "--kubeconfig", str(kubeconfig), "--namespace", self.plane.namespace),
                 *("--webhook-cert-dir", str(certificates), "--metrics-bind-address", "0", "--log-format", "json"),
                 *("--leader-elect-lease-duration", f"{LEASE_SECONDS}s"),
-                *("--leader-elect-renew-deadline", f"{RENEW_DEADLINE_SECONDS}s"),
+                *("--leader-elect-renew-deadline", f"{int(RENEW_DEADLINE_SECONDS * 1000)}ms"),
                 *("--leader-elect-retry-period", f"{int(RETRY_SECONDS * 1000)}ms"),
             ],
         )

@@ -63,7 +63,9 @@ class Cluster:
         """Delete a pod with grace period 0."""
         self.simulation.api.delete(kinds.PODS, pod, namespace=NAMESPACE, grace_seconds=0)
 
-    async def complete(self, *, without: Collection[str] = (), count: int = PODS) -> dict[str, str]:
+    async def complete(
+        self, *, without: Collection[str] = (), count: int = PODS, timeout_seconds: float = 60
+    ) -> dict[str, str]:
         """Wait until so many pods are ready and the set says so, none of them with one of these uids."""
 
         async def ready() -> dict[str, str] | None:
@@ -73,7 +75,9 @@ class Cluster:
             available = all(objects.is_true(lws, "Available") for lws in self._sets())
             return found if fresh and available and len(pods) == count and not {*without} & {*found.values()} else None
 
-        return await eventually(ready, what=f"{count} pods, all ready", interval_seconds=0.05)
+        return await eventually(
+            ready, what=f"{count} pods, all ready", timeout_seconds=timeout_seconds, interval_seconds=0.05
+        )
 
     def _pods(self) -> list[Any]:
         return list(self.simulation.api.select(kinds.PODS, namespace=NAMESPACE))
