@@ -15,8 +15,8 @@ from adapters.what_if.questions import Verdict
 from adapters.what_if.world import Pace, World
 from lws_events.subjects import SetName
 
-LIMIT_SECONDS: Final = 30 * 24 * 3600.0
-"""Virtual time after which nobody waits any longer. Everything that this project delays is over by then."""
+LIMIT_SECONDS: Final = 7 * 24 * 3600.0
+"""Virtual time after which nobody waits any longer: only what is refused again and again goes on for so long."""
 _STEPS_BETWEEN_REPORTS: Final = 500
 
 Ask = Callable[[World], Verdict | None]
@@ -30,13 +30,12 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     sets: tuple[SetForecast, ...]
     nodes: int
     """Nodes of the cluster in which this was tried."""
-    limit_reached: bool = False
 
     @property
     def finishes(self) -> bool:
         """Accepted, and every set gets where it is to be."""
         accepted = self.verdict is None or self.verdict.accepted
-        return accepted and not self.limit_reached and all(one.finishes for one in self.sets)
+        return accepted and all(one.finishes for one in self.sets)
 
 
 def answer(
@@ -59,13 +58,12 @@ def answer(
     verdict = ask(world)
     if verdict is not None and not verdict.accepted:
         return Answer(verdict=verdict, sets=(), nodes=nodes)
-    limit_reached = _run(world, course, on_progress)
+    _run(world, course, on_progress)
     names = sorted({*of_sets, *affected(course)})
     return Answer(
         verdict=verdict,
         sets=tuple(forecast(world, course, name, before=before) for name in names),
         nodes=nodes,
-        limit_reached=limit_reached,
     )
 
 
@@ -74,14 +72,11 @@ def pace_for(*, ready_seconds: float, end_seconds: float, leader_first: bool) ->
     return Pace(pod_ready_seconds=ready_seconds / 2 if leader_first else ready_seconds, pod_end_seconds=end_seconds)
 
 
-def _run(world: World, course: Course, on_progress: Callable[[int], None]) -> bool:
+def _run(world: World, course: Course, on_progress: Callable[[int], None]) -> None:
     clock = world.simulation.clock
     steps = 0
-    while (due := clock.next_at()) is not None:
-        if due > LIMIT_SECONDS:
-            return True
+    while (due := clock.next_at()) is not None and due <= LIMIT_SECONDS:
         clock.step()
         steps += 1
         if steps % _STEPS_BETWEEN_REPORTS == 0:
             on_progress(sum(entry.what is What.READY for entry in course.entries))
-    return False

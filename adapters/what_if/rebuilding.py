@@ -20,7 +20,8 @@ from lws_events.foreign_json import read_json
 from lws_events.machine.state import Aggregate
 from lws_events.subjects import SetName
 
-_CONTROLLER: Final = Manager(names.FIELD_MANAGER, "Apply", "apps/v1")
+_APPLIED: Final = Manager(names.FIELD_MANAGER, "Apply", "apps/v1")
+_CREATED: Final = Manager(names.FIELD_MANAGER, "Update", "apps/v1")
 
 
 class Rebuilder:
@@ -53,10 +54,10 @@ class Rebuilder:
         for name, view in sorted(views.get(subjects.POD_GROUP, {}).items()):
             self._pod_group(state, name, view)
 
-    def _put(self, kind: Kind, obj: Object, *, managed: bool = False) -> Object:
+    def _put(self, kind: Kind, obj: Object, *, manager: Manager | None = None) -> Object:
         known = {"apiVersion": kind.api_version, "kind": kind.kind, **obj}
-        if managed:
-            fields = {_CONTROLLER: frozenset(fields_of({key: known[key] for key in known if key != "status"}))}
+        if manager is not None:
+            fields = {manager: frozenset(fields_of({key: known[key] for key in known if key != "status"}))}
             now = self._simulation.clock.timestamp()
             known = objects.with_metadata(known, managedFields=dump(fields, previous=None, now=now))
         return self._simulation.store.put(kind, simulated_defaults.apply(kind, known))
@@ -114,7 +115,11 @@ class Rebuilder:
             annotations={**made["metadata"].get("annotations", {}), **view.annotations},
             ownerReferences=owned(view.owner),
         )
-        stored = self._put(kinds.STATEFULSETS, {"metadata": metadata, "spec": made["spec"]}, managed=True)
+        stored = self._put(
+            kinds.STATEFULSETS,
+            {"metadata": metadata, "spec": made["spec"]},
+            manager=_APPLIED if is_leader else _CREATED,
+        )
         revisions = versions.of_leaders(stored, view) if is_leader else versions.of_workers(stored, view)
         for revision in sts_revisions(stored, revisions, creation=self._simulation.clock.timestamp()):
             self._put(kinds.REVISIONS, revision)

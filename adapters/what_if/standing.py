@@ -22,7 +22,9 @@ def is_settled(controller: Controller, course: Course, set_name: SetName) -> boo
     leaders = {pod.group: pod for pod in course.pods.values() if pod.set_name == set_name and pod.leads}
     updated = all(leaders[g].key == state.target_key for g in wanted if g >= state.spec.partition and g in leaders)
     leaving = any(pod.ended for pod in course.pods.values() if pod.set_name == set_name)
-    return course.down(set_name) == 0 and sorted(leaders) == list(wanted) and updated and not leaving
+    return (
+        not state.retries and course.down(set_name) == 0 and sorted(leaders) == list(wanted) and updated and not leaving
+    )
 
 
 def holds(simulation: Simulation, controller: Controller, course: Course, set_name: SetName) -> tuple[str, ...]:
@@ -52,6 +54,9 @@ def _holds(simulation: Simulation, state: Aggregate, course: Course, set_name: S
             yield f"group {name} is kept for debugging after too many failures"
     if state.blocked is not None and course.down(set_name):
         yield f"the rolling update is blocked by groups that are not ready: {_list(list(state.blocked.groups))}"
+    for target in sorted(state.retries):
+        told = state.warned.get(target, "")
+        yield f"{target} is refused again and again{f': {told}' if told else ''}"
     broken = [pod.name for pod in pods if not pod.ready and not pod.ended and pod.node]
     if broken:
         known = [_why(simulation, set_name, name) for name in broken[:1]]
