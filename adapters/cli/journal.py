@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from adapters.cli.archive import add_to as add_archive_commands
 from adapters.cli.errors import WrongUsage
 from adapters.cli.options import JournalSource, Output, OutputOption, help_text, reads_journal
 
@@ -130,7 +131,7 @@ def _info(reader: "JournalReader") -> dict[str, Any]:
 async def _import(source: JournalSource, path: Path) -> "Transferred":
     from adapters.cli.reading import CONNECT_SECONDS, connection_settings
     from adapters.journal.file_format import read_header
-    from adapters.journal.transfer import import_journal
+    from adapters.journal.transfer import import_journal, restorable
     from adapters.nats.connection import connect
     from adapters.nats.embedded import EmbeddedServer
     from adapters.nats.journal import open_journal
@@ -150,7 +151,10 @@ async def _import(source: JournalSource, path: Path) -> "Transferred":
             settings = connection_settings(source)
         connection = await connect(settings, name="lws-events import", timeout=CONNECT_SECONDS)
         stack.push_async_callback(connection.close)
-        opened = await open_journal(connection, cluster)
+        before = restorable(path).before
+        opened = await open_journal(
+            connection, cluster, first_event=before["events"] + 1, first_decision=before["decisions"] + 1
+        )
         return await import_journal(path, opened.journal)
 
 
@@ -163,6 +167,7 @@ def _report(verb: str, done: "Transferred", path: Path, output: Output) -> None:
         console().print(f"{verb} {done.events:,} events and {done.decisions:,} decisions: {path}", markup=False)
 
 
+add_archive_commands(app)
 app.command("export", help=help_text(export))(export)
 app.command("import", help=help_text(import_))(import_)
 app.command("index", help=help_text(index))(index)

@@ -16,7 +16,8 @@ from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSett
 from adapters.cli.configuration_file import API_VERSION, KIND, OWN_BLOCK, nearest, read
 from adapters.cli.errors import ConfigurationRefused, WrongUsage
 from adapters.cli.go_durations import duration_text
-from adapters.cli.settings import ENVIRONMENT_PREFIX, PATHS, Settings
+from adapters.cli.journal_settings import ENVIRONMENT_PREFIX
+from adapters.cli.settings import PATHS, Settings
 
 ENABLE_WEBHOOKS: Final = "ENABLE_WEBHOOKS"
 """Of the reference (spec 10.4): exactly ``false`` switches admission off."""

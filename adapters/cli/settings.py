@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
-from adapters.cli.go_durations import duration_seconds
+from adapters.cli.journal_settings import ENVIRONMENT_PREFIX, JournalSettings, Seconds
 from adapters.cli.options import default_data_dir
 from adapters.kubernetes.election import LEASE_NAME, ElectionSettings, own_namespace
 from adapters.kubernetes.log_capture import LogCaptureSettings
@@ -24,8 +24,6 @@ from lws_events import gang
 if TYPE_CHECKING:
     from adapters.nats.connection import ConnectionSettings
     from adapters.webhooks.tls import TlsSettings
-
-ENVIRONMENT_PREFIX: Final = "LWS_EVENTS_"
 
 CERT_DIR: Final = Path("/tmp/k8s-webhook-server/serving-certs")
 METRICS_CERT_DIR: Final = Path("/tmp/k8s-metrics-server/serving-certs")
@@ -62,10 +60,6 @@ _RETRY_FACTOR: Final = 1.2
 """Of the reference: a renewal may come so much later than ``retryPeriod``."""
 
 
-def _seconds(value: Any) -> Any:
-    return duration_seconds(value) if isinstance(value, str) else value
-
-
 def _list(value: Any) -> Any:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
@@ -74,11 +68,7 @@ def _lines(value: Any) -> Any:
     return [line for line in value.splitlines() if line.strip()] if isinstance(value, str) else value
 
 
-Seconds = Annotated[float, BeforeValidator(_seconds)]
-"""A number of seconds in code, a duration such as ``15s`` everywhere else."""
-
-
-class Settings(BaseSettings):
+class Settings(JournalSettings):
     """Everything that ``run`` can be told. Make it with ``load_settings``."""
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="forbid")
@@ -106,8 +96,6 @@ class Settings(BaseSettings):
     nats_tls_key: Path | None = None
     nats_replicas: int = Field(default=1, ge=1, le=5)
     """Copies of each stream; 3 on a JetStream cluster."""
-    journal_bytes_max: int = Field(default=10 * 1024**3, ge=1024**2)
-    """Limit of each of the two streams. A full journal refuses and says so."""
 
     webhooks: bool = True
     only_webhooks: bool = False

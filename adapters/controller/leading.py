@@ -12,11 +12,13 @@ import structlog
 
 from adapters.controller.also_told import AlsoTold
 from adapters.controller.engine import Engine
+from adapters.controller.keeping import KEEP_ALL, Keeping
 from adapters.controller.neighbours import EngineMetrics
 from adapters.controller.sweeping import Sweeper
 from adapters.journal.errors import JournalUnavailable
 from adapters.journal.group_commit import GroupCommit
 from adapters.journal.port import Journal, Timers
+from adapters.journal.snapshots.last_known import LastStates
 from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.errors import NotLeading
 from adapters.kubernetes.executor import Executor
@@ -34,9 +36,6 @@ _DRAIN_SECONDS: Final = 10.0
 _LAST_SWEEP_SECONDS: Final = 5.0
 """For the last snapshots at a stop: without them the next start folds what has come since those before."""
 
-SNAPSHOT_EVENTS: Final = 10_000
-"""Folding so many takes half a second."""
-
 _TAIL_SECONDS: Final = 10.0
 """How soon a server that lost the end of the journal is noticed; it costs one small request."""
 
@@ -53,18 +52,20 @@ class Leader:
         may_write: Callable[[], bool] = lambda: True,
         gang: GangScheduling | None = None,
         capture_logs: LogCaptureSettings | None = None,
-        snapshot_events: int = SNAPSHOT_EVENTS,
+        keeping: Keeping = KEEP_ALL,
     ) -> None:
         """``may_write`` is asked before every write to the cluster, and before every timer; ``gang``: as configured.
 
-        ``capture_logs``: keep the ends of failed containers' logs; None: do not read logs. ``snapshot_events``: after
-        how many events the sets are written down.
+        ``capture_logs``: keep the ends of failed containers' logs; None: do not read logs. ``keeping``: how much
+        of the journal is kept, and how often its sets are written down.
         """
         clock = SystemClock()
         self._clock = clock
         self._writer = GroupCommit(journal.events)
         self._abandoned = asyncio.Event()
-        self.observer = Observer(client, journal.events, self._writer, cluster=journal.cluster, clock=clock, gang=gang)
+        self.observer = Observer(
+            client, LastStates(journal), self._writer, cluster=journal.cluster, clock=clock, gang=gang
+        )
         capture = None
         if capture_logs is not None and journal.logs is not None:
             capture = LogCapture(client, journal.logs, cluster=journal.cluster, clock=clock, settings=capture_logs)
@@ -83,7 +84,12 @@ class Leader:
         self._sweeper = None
         if journal.snapshots is not None:
             self._sweeper = Sweeper(
-                self.engine, journal.decisions, journal.snapshots, clock=clock, every_events=snapshot_events
+                self.engine,
+                journal.decisions,
+                journal.snapshots,
+                clock=clock,
+                every_events=keeping.snapshot_events,
+                on_swept=keeping.after_sweeps_of(journal, now_ms=clock.now_ms),
             )
 
     @property

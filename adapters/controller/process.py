@@ -217,6 +217,7 @@ class _Process:
                 may_write=may_write,
                 gang=gang,
                 capture_logs=self._settings.log_capture(),
+                keeping=self._settings.keeping(),
             )
             self._metrics.watch_sets(lambda: leader.engine.fleet.aggregates)
             self._leading = leader

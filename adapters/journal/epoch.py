@@ -63,6 +63,15 @@ async def begin_epoch(events: Stream, cluster: str, *, new_epoch: str, at_ms: in
     return await _append(events, cluster, new_epoch=new_epoch, at_ms=at_ms, expected=None)
 
 
+async def announce_epoch(events: Stream, cluster: str, epoch: str, *, at_ms: int) -> None:
+    """Tell the epoch in force again, before its record goes with the beginning of the stream.
+
+    Raises as ``ensure_epoch``.
+    """
+    data = encode(Envelope(at_ms=at_ms, fact=EpochStarted(epoch=epoch)))
+    await events.append([Message(epoch_subject(cluster), data, f"epoch/{epoch}/{at_ms}")])
+
+
 async def _append(events: Stream, cluster: str, *, new_epoch: str, at_ms: int, expected: int | None) -> Epoch:
     data = encode(Envelope(at_ms=at_ms, fact=EpochStarted(epoch=new_epoch)))
     message = Message(epoch_subject(cluster), data, f"epoch/{new_epoch}", expected)

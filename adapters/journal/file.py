@@ -7,17 +7,19 @@ ends.
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator, Sequence
-from itertools import islice
+from itertools import islice, takewhile
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import Final, NamedTuple, NoReturn
 
 from adapters.journal.errors import JournalReadOnly
-from adapters.journal.file_format import StreamKind, read_file, read_header
+from adapters.journal.file_format import KINDS, StreamKind, read_file, read_header
 from adapters.journal.index.directory import set_key
 from adapters.journal.index.reading import Index, open_index
 from adapters.journal.port import BATCH_MESSAGES_MAX, Journal, Latest, Message, Record, StreamInfo
 from adapters.journal.subject_filter import matcher
-from lws_events.subjects import DECISIONS, EVENTS, SET, encode_token, observations_filter
+from lws_events.subjects import DECISIONS, EVENTS, SET, SNAPSHOTS, encode_token, observations_filter
+
+_ROOTS: Final[dict[StreamKind, str]] = {"events": EVENTS, "decisions": DECISIONS, "snapshots": SNAPSHOTS}
 
 
 class FileStream:
@@ -27,7 +29,7 @@ class FileStream:
         self, path: Path, kind: StreamKind, *, cluster: str, info: StreamInfo, index: Index | None = None
     ) -> None:
         self.name = info.name
-        self.root = f"{EVENTS if kind == 'events' else DECISIONS}.{encode_token(cluster)}"
+        self.root = f"{_ROOTS[kind]}.{encode_token(cluster)}"
         self._path = path
         self._kind = kind
         self._sets_filter = observations_filter(cluster, SET)
@@ -90,6 +92,9 @@ class FileStream:
 
     def _records(self, subject_filter: str, from_sequence: int, to_sequence: int) -> Iterator[Record]:
         """A superset of what is asked for."""
+        if self._kind == "snapshots":  # they come first in the file, and are in no index
+            every = (found for found in read_file(self._path))
+            return (found.record for found in takewhile(lambda found: found.stream == "snapshots", every))
         if self._index is not None:
             key = set_key(subject_filter)
             if key is not None:
@@ -118,7 +123,8 @@ def open_file(path: Path) -> Journal:
     def stream(kind: StreamKind) -> FileStream:
         return FileStream(path, kind, cluster=found.cluster, info=found.infos[kind], index=index)
 
-    return Journal(found.cluster, stream("events"), stream("decisions"))
+    snapshots = stream("snapshots") if found.infos["snapshots"].messages else None
+    return Journal(found.cluster, stream("events"), stream("decisions"), snapshots=snapshots)
 
 
 def survey(path: Path) -> Survey:
@@ -126,8 +132,8 @@ def survey(path: Path) -> Survey:
     header = read_header(path)
     first: dict[StreamKind, Record] = {}
     last: dict[StreamKind, Record] = {}
-    counts: dict[StreamKind, int] = {"events": 0, "decisions": 0}
-    sizes: dict[StreamKind, int] = {"events": 0, "decisions": 0}
+    counts: dict[StreamKind, int] = dict.fromkeys(KINDS, 0)
+    sizes: dict[StreamKind, int] = dict.fromkeys(KINDS, 0)
     for _, kind, record in read_file(path):
         first.setdefault(kind, record)
         last[kind] = record
@@ -145,4 +151,4 @@ def survey(path: Path) -> Survey:
             created_at_ns=first[kind].at_ns if kind in first else 0,
         )
 
-    return Survey(header.cluster, {"events": info("events"), "decisions": info("decisions")})
+    return Survey(header.cluster, {kind: info(kind) for kind in KINDS})

@@ -32,7 +32,10 @@ from adapters.journal.port import Record
 FORMAT: Final = "lws-events-journal"
 VERSION: Final = 1
 
-StreamKind = Literal["events", "decisions"]
+StreamKind = Literal["events", "decisions", "snapshots"]
+
+
+KINDS: Final[tuple[StreamKind, ...]] = ("events", "decisions", "snapshots")
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,12 +47,13 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
     epoch: str = ""
 
 
-class End(msgspec.Struct, frozen=True, kw_only=True):
+class End(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """Last line: how many records there are."""
 
     end: Literal[True]
     events: int
     decisions: int
+    snapshots: int = 0
 
 
 class FileRecord(NamedTuple):
@@ -91,24 +95,13 @@ class JournalFileWriter:
         raw = os.fdopen(descriptor, "wb")
         self._file: BufferedIOBase = GzipFile(fileobj=raw, mode="wb", compresslevel=6) if path.suffix == ".gz" else raw
         self._raw = raw
-        self._counts = {"events": 0, "decisions": 0}
+        self._counts: dict[StreamKind, int] = dict.fromkeys(KINDS, 0)
         self._write(Header(format=FORMAT, version=VERSION, cluster=cluster, epoch=epoch))
 
     def add(self, stream: StreamKind, record: Record) -> None:
         """Write one record."""
         self._counts[stream] += 1
-        data, encoded = _body(record.data)
-        self._write(
-            _Line(
-                stream=stream,
-                sequence=record.sequence,
-                at_ns=record.at_ns,
-                subject=record.subject,
-                id=record.message_id,
-                base64=encoded,
-                data=data,
-            )
-        )
+        self._file.write(encode_record(stream, record) + b"\n")
 
     def __enter__(self) -> Self:
         return self
@@ -116,7 +109,7 @@ class JournalFileWriter:
     def __exit__(self, kind: type[BaseException] | None, _: object, __: TracebackType | None) -> None:
         try:
             if kind is None:
-                self._write(End(end=True, events=self._counts["events"], decisions=self._counts["decisions"]))
+                self._write(End(end=True, **self._counts))
             self._file.close()
             self._raw.close()
             if kind is None:
@@ -140,9 +133,9 @@ def read_file(path: Path, *, only: StreamKind | None = None) -> Iterator[FileRec
 
     Raises ``JournalDamaged`` with the number of the line.
     """
-    last = {"events": 0, "decisions": 0}
-    counts = {"events": 0, "decisions": 0}
-    unwanted = {"events": b'{"stream":"decisions",', "decisions": b'{"stream":"events",'}.get(only or "")
+    last: dict[StreamKind, int] = dict.fromkeys(KINDS, 0)
+    counts: dict[StreamKind, int] = dict.fromkeys(KINDS, 0)
+    unwanted = tuple(f'{{"stream":"{kind}",'.encode() for kind in KINDS if only not in (None, kind))
     end: End | None = None
     number = 0
     for number, line in _lines(path):
@@ -152,7 +145,7 @@ def read_file(path: Path, *, only: StreamKind | None = None) -> Iterator[FileRec
             raise JournalDamaged(f"{path}, line {number}: something follows the last line", line=number)
         elif line.startswith(_END_PREFIX):
             end = _end(path, number, line)
-        elif unwanted is None or not line.startswith(unwanted):  # cheaper than to decode what nobody asked for
+        elif not line.startswith(unwanted):  # cheaper than to decode what nobody asked for
             found = _record(path, number, line)
             if found.record.sequence <= last[found.stream]:
                 raise JournalDamaged(
@@ -207,6 +200,27 @@ def _end(path: Path, number: int, line: bytes) -> End:
 
 
 def _record(path: Path, number: int, line: bytes) -> FileRecord:
+    return FileRecord(number, *parse_record(line, place=f"{path}, line {number}", number=number))
+
+
+def encode_record(stream: StreamKind, record: Record) -> bytes:
+    """One line, without its end."""
+    data, encoded = _body(record.data)
+    return _ENCODER.encode(
+        _Line(
+            stream=stream,
+            sequence=record.sequence,
+            at_ns=record.at_ns,
+            subject=record.subject,
+            id=record.message_id,
+            base64=encoded,
+            data=data,
+        )
+    )
+
+
+def parse_record(line: bytes, *, place: str, number: int | None = None) -> tuple[StreamKind, Record]:
+    """The inverse of ``encode_record``. Raises ``JournalDamaged``, which begins with ``place``."""
     try:
         found = _LINE.decode(line)
         if found.base64 is not None:
@@ -214,11 +228,10 @@ def _record(path: Path, number: int, line: bytes) -> FileRecord:
         elif isinstance(found.data, msgspec.Raw):
             data = bytes(found.data)
         else:
-            raise JournalDamaged(f"{path}, line {number}: neither data nor base64", line=number)
+            raise JournalDamaged(f"{place}: neither data nor base64", line=number)
     except (msgspec.DecodeError, UnicodeDecodeError, binascii.Error) as error:
-        raise JournalDamaged(f"{path}, line {number}: {error}", line=number) from error
-    record = Record(found.sequence, found.subject, data, found.at_ns, found.id)
-    return FileRecord(number, found.stream, record)
+        raise JournalDamaged(f"{place}: {error}", line=number) from error
+    return found.stream, Record(found.sequence, found.subject, data, found.at_ns, found.id)
 
 
 def _body(data: bytes) -> tuple[msgspec.Raw | msgspec.UnsetType, str | None]:

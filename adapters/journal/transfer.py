@@ -1,4 +1,7 @@
-"""Export and import of a whole journal: back-up, bug report and test fixture in one.
+"""Export and import of a journal as it is: back-up, bug report and test fixture in one.
+
+A journal without its first events begins from snapshots (docs/decisions/0008): then they are part of the file, before
+everything else.
 
 An import restores what the machine depends on, the order, the sequences and the bodies, and refuses rather than restore
 something else. Two things differ afterwards: the journal's own time stamps (``Record.at_ns``) are those of the import,
@@ -9,12 +12,13 @@ two minutes between, gets its sequence added the second time.
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from adapters.journal.epoch import current_epoch
 from adapters.journal.errors import ImportRefused, JournalDamaged, JournalError
-from adapters.journal.file_format import JournalFileWriter, StreamKind, read_file, read_header
+from adapters.journal.file_format import KINDS, JournalFileWriter, StreamKind, read_file, read_header
 from adapters.journal.port import BATCH_MESSAGES_MAX, Journal, Message, Record, Stream
 
 
@@ -44,6 +48,10 @@ async def export_journal(journal: Journal, path: Path) -> Transferred:
     epoch = await current_epoch(journal.events, journal.cluster)
     counts: dict[StreamKind, int] = {"events": 0, "decisions": 0}
     with JournalFileWriter(path, cluster=journal.cluster, epoch=epoch.epoch if epoch else "") as writer:
+        if journal.snapshots is not None and (await journal.events.info()).first_sequence > 1:
+            async with aclosing(_records(journal.snapshots, await journal.snapshots.last_sequence())) as snapshots:
+                async for record in snapshots:
+                    writer.add("snapshots", record)
         async with (
             aclosing(_records(journal.events, last_event)) as events,
             aclosing(_records(journal.decisions, last_decision)) as decisions,
@@ -67,9 +75,10 @@ async def import_journal(path: Path, journal: Journal) -> Transferred:
 
     Raises ``JournalDamaged`` and ``ImportRefused`` (nothing was imported), ``ImportInterrupted`` (a part was).
     """
-    await _require_target(path, journal)
-    expected = _require_restorable(path)
-    target = _Import(journal)
+    read_header(path)
+    expected = restorable(path)
+    await _require_target(path, journal, expected)
+    target = _Import(journal, expected)
     try:
         for _, kind, record in read_file(path):
             await target.add(kind, record)
@@ -87,17 +96,22 @@ async def import_journal(path: Path, journal: Journal) -> Transferred:
 class _Import:
     """Writes batches, each fenced by the sequence before it, so that every record gets the sequence it had."""
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, expected: "_Expected") -> None:
         self._streams: dict[StreamKind, Stream] = {"events": journal.events, "decisions": journal.decisions}
-        self._waiting: dict[StreamKind, list[Message]] = {"events": [], "decisions": []}
-        self._stored: dict[StreamKind, int] = {"events": 0, "decisions": 0}
-        self._ids: dict[StreamKind, set[str]] = {"events": set(), "decisions": set()}
+        if journal.snapshots is not None:
+            self._streams["snapshots"] = journal.snapshots
+        self._waiting: dict[StreamKind, list[Message]] = {kind: [] for kind in KINDS}
+        self._before = expected.before
+        self._stored: dict[StreamKind, int] = dict(expected.before)
+        self._ids: dict[StreamKind, set[str]] = {kind: set() for kind in KINDS}
         self._renamed_ids = 0
 
     @property
     def imported(self) -> Transferred:
         return Transferred(
-            events=self._stored["events"], decisions=self._stored["decisions"], renamed_ids=self._renamed_ids
+            events=self._stored["events"] - self._before["events"],
+            decisions=self._stored["decisions"] - self._before["decisions"],
+            renamed_ids=self._renamed_ids,
         )
 
     async def add(self, kind: StreamKind, record: Record) -> None:
@@ -119,30 +133,54 @@ class _Import:
         messages = self._waiting[kind]
         if not messages:
             return
-        appended = await self._streams[kind].append(messages, expected_last_sequence=self._stored[kind])
+        fence = None if kind == "snapshots" else self._stored[kind]
+        appended = await self._streams[kind].append(messages, expected_last_sequence=fence)
         self._stored[kind] = appended.last_sequence
         self._waiting[kind] = []
 
 
-async def _require_target(path: Path, journal: Journal) -> None:
+async def _require_target(path: Path, journal: Journal, expected: "_Expected") -> None:
     header = read_header(path)
     if header.cluster != journal.cluster:
         raise ImportRefused(
             f"{path} is the journal of cluster {header.cluster!r}, the target is that of {journal.cluster!r}; "
             "nothing was imported"
         )
-    for stream in (journal.events, journal.decisions):
-        last = await stream.last_sequence()
-        if last != 0:
-            raise ImportRefused(f"stream {stream.name} is not empty (it ends at {last}); nothing was imported")
+    before = expected.before
+    for stream, begins in ((journal.events, before["events"]), (journal.decisions, before["decisions"])):
+        info = await stream.info()
+        if info.messages or info.last_sequence not in (0, begins):
+            raise ImportRefused(
+                f"stream {stream.name} is not empty (it ends at {info.last_sequence}); nothing was imported"
+            )
+        if info.last_sequence != begins:
+            raise ImportRefused(
+                f"stream {stream.name} begins at 1, the file at {begins + 1}: import it into a new journal; "
+                "nothing was imported"
+            )
 
 
-def _require_restorable(path: Path) -> Transferred:
-    """Read the whole file. A stream gives sequences from 1 without a gap, and decisions name sequences."""
-    last: dict[StreamKind, int] = {"events": 0, "decisions": 0}
+class _Expected(NamedTuple):
+    """What a file holds, and the sequences before its first records."""
+
+    events: int
+    decisions: int
+    before: dict[StreamKind, int]
+
+
+def restorable(path: Path) -> _Expected:
+    """Read the whole file: a stream gives sequences without a gap, and decisions name sequences.
+
+    Raises ``JournalDamaged``.
+    """
+    last: dict[StreamKind, int] = dict.fromkeys(KINDS, 0)
+    before: dict[StreamKind, int] = dict.fromkeys(KINDS, 0)
     try:
         for line, kind, record in read_file(path):
-            if record.sequence != last[kind] + 1:
+            begins = not last[kind] and bool(last["snapshots"])
+            if begins or kind == "snapshots":
+                before[kind] = record.sequence - 1 if kind != "snapshots" else 0
+            elif record.sequence != last[kind] + 1:
                 raise JournalDamaged(
                     f"{path}, line {line}: {kind} go from sequence {last[kind]} to {record.sequence}; a journal with "
                     "a gap can be read from its file, but a stream cannot be given the same sequences",
@@ -151,7 +189,8 @@ def _require_restorable(path: Path) -> Transferred:
             last[kind] = record.sequence
     except JournalDamaged as error:
         raise JournalDamaged(f"{error}; nothing was imported", line=error.line) from error
-    return Transferred(events=last["events"], decisions=last["decisions"])
+    counts = {kind: max(last[kind] - before[kind], 0) for kind in KINDS}
+    return _Expected(counts["events"], counts["decisions"], before)
 
 
 async def _records(stream: Stream, last: int) -> AsyncGenerator[Record, None]:

@@ -16,7 +16,7 @@ import msgspec
 import structlog
 
 from adapters.journal.errors import MessageRefused
-from adapters.journal.port import Message, Stream
+from adapters.journal.port import Message
 from adapters.kubernetes import kinds, recovery, resources, wire
 from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.errors import ApiError, KubernetesError
@@ -24,7 +24,7 @@ from adapters.kubernetes.facts import FactWriter, to_message
 from adapters.kubernetes.known import Change, Known
 from adapters.kubernetes.pace import Clock
 from adapters.kubernetes.placement import Placement
-from adapters.kubernetes.recall import recall
+from adapters.kubernetes.recall import States, recall
 from adapters.kubernetes.reduce import Key, key_of
 from adapters.kubernetes.reduction import Reduction, read
 from adapters.kubernetes.watch import (
@@ -57,7 +57,7 @@ class Observer:
     def __init__(
         self,
         client: ApiClient,
-        stream: Stream,
+        stream: States,
         writer: FactWriter,
         *,
         cluster: str,

@@ -1,12 +1,12 @@
 """What the journal already says of a cluster: the last known state of every object, as recovery begins with it."""
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
 from adapters.journal.errors import JournalUnavailable
-from adapters.journal.port import Record, Stream
+from adapters.journal.port import Latest, Record
 from adapters.kubernetes.kinds import KINDS
 from adapters.kubernetes.known import Known
 from adapters.kubernetes.pace import BackOff, Clock
@@ -19,7 +19,14 @@ _RECALLED: Final = (*(followed.kind for followed in KINDS), subjects.SET_STATUS)
 _JOURNAL_BACK_OFF: Final = BackOff(initial_seconds=0.1, cap_seconds=5.0)
 
 
-async def recall(stream: Stream, *, cluster: str, namespace: str | None, clock: Clock) -> Known:
+class States(Protocol):
+    """Where the last known states are read from: a stream of events, or one with what it no longer has."""
+
+    async def latest(self, subject_filter: str) -> Latest:
+        """The last record of every subject that matches."""
+
+
+async def recall(stream: States, *, cluster: str, namespace: str | None, clock: Clock) -> Known:
     """The last known states, in one namespace or all. Waits for as long as they cannot be read."""
     known = Known()
     for kind in _RECALLED:
@@ -31,7 +38,7 @@ async def recall(stream: Stream, *, cluster: str, namespace: str | None, clock: 
     return known
 
 
-async def _last_known(stream: Stream, kind: str, *, cluster: str, clock: Clock) -> Iterable[Record]:
+async def _last_known(stream: States, kind: str, *, cluster: str, clock: Clock) -> Iterable[Record]:
     attempt = 0
     while True:
         try:

@@ -18,13 +18,26 @@ class OpenedJournal(NamedTuple):
 
 
 async def open_journal(
-    connection: Connection, cluster: str, *, size_bytes_max: int = SIZE_BYTES_MAX, replicas: int = 1
+    connection: Connection,
+    cluster: str,
+    *,
+    size_bytes_max: int = SIZE_BYTES_MAX,
+    replicas: int = 1,
+    first_event: int = 1,
+    first_decision: int = 1,
 ) -> OpenedJournal:
-    """The journal of a cluster, created if need be, with these limits.
+    """The journal of a cluster, created if need be, with these limits; ``first_…``: with which sequences it begins.
 
     Raises ``UnsuitableServer``, ``JournalFull`` (that much cannot be reserved), ``JournalUnavailable``.
     """
-    created = await ensure_streams(connection, cluster, size_bytes_max=size_bytes_max, replicas=replicas)
+    created = await ensure_streams(
+        connection,
+        cluster,
+        size_bytes_max=size_bytes_max,
+        replicas=replicas,
+        first_event=first_event,
+        first_decision=first_decision,
+    )
     return OpenedJournal(_journal(connection, cluster, read_only=False, replicas=replicas), created)
 
 

@@ -105,9 +105,17 @@ _EVENTS_PREFIX: Final = "LWS_EVENTS_"
 
 
 async def ensure_streams(
-    connection: Connection, cluster: str, *, size_bytes_max: int = SIZE_BYTES_MAX, replicas: int = 1
+    connection: Connection,
+    cluster: str,
+    *,
+    size_bytes_max: int = SIZE_BYTES_MAX,
+    replicas: int = 1,
+    first_event: int = 1,
+    first_decision: int = 1,
 ) -> bool:
     """Create the streams or bring their configuration up to date. True if the EVENTS stream was created now.
+
+    ``first_event`` and ``first_decision``: where the sequences of streams begin that are created now.
 
     Raises ``UnsuitableServer`` (too old, JetStream off), ``JournalFull`` (cannot reserve that much),
     ``JournalUnavailable``.
@@ -116,11 +124,12 @@ async def ensure_streams(
     names = StreamNames.of(cluster)
     await ensure_stream(connection, _timers_config(names, replicas))
     await ensure_stream(connection, _snapshots_config(names, replicas))
-    await ensure_stream(connection, _journal_config(names.decisions, names.decisions_root, size_bytes_max, replicas))
+    decisions = _journal_config(names.decisions, names.decisions_root, size_bytes_max, replicas)
+    await ensure_stream(connection, decisions, first_sequence=first_decision)
     events = _journal_config(names.events, names.events_root, size_bytes_max, replicas)
     transform = {"src": f"{_TIMERS}.{names.token}.>", "dest": f"{names.events_root}.>"}
     events["sources"] = [{"name": names.timers, "subject_transforms": [transform]}]
-    return await ensure_stream(connection, events)
+    return await ensure_stream(connection, events, first_sequence=first_event)
 
 
 async def require_server(connection: Connection) -> None:
@@ -175,14 +184,23 @@ def cluster_of(stream: str) -> str | None:
     return decode_token(_subject_token(stream.removeprefix(_EVENTS_PREFIX)))
 
 
-async def ensure_stream(connection: Connection, wanted: dict[str, Any]) -> bool:
-    """Create a stream or bring its configuration up to date; True if it was created. Raises as ``ensure_streams``."""
+async def ensure_stream(connection: Connection, wanted: dict[str, Any], *, first_sequence: int = 1) -> bool:
+    """Create a stream or bring its configuration up to date; True if it was created. Raises as ``ensure_streams``.
+
+    A stream of that name with other subjects is somebody else's, and stays as it is: ``UnsuitableServer``.
+    """
     name = wanted["name"]
     try:
         present = (await wire.api(connection, f"STREAM.INFO.{name}"))["config"]
     except JournalMissing:
-        await wire.api(connection, f"STREAM.CREATE.{name}", wanted)
+        begins = {"first_seq": first_sequence} if first_sequence > 1 else {}
+        await wire.api(connection, f"STREAM.CREATE.{name}", {**wanted, **begins})
         return True
+    if present.get("subjects") != wanted["subjects"]:
+        raise UnsuitableServer(
+            f"stream {name} exists and is not the journal's: its subjects are {present.get('subjects')}, not "
+            f"{wanted['subjects']}; choose another --cluster, or remove it if it is of no use"
+        )
     if any(present.get(key, False) != value for key, value in wanted.items()):
         try:
             await wire.api(connection, f"STREAM.UPDATE.{name}", {**present, **wanted})

@@ -48,7 +48,8 @@ def build_index(path: Path, *, on_progress: Callable[[int], None] | None = None)
         with os.fdopen(descriptor, "wb") as file:
             segments = _Segments(file)
             for count, (_, kind, record) in enumerate(read_file(path), start=1):
-                segments.add(kind, record)
+                if kind != "snapshots":
+                    segments.add(kind, record)
                 if on_progress is not None and count % _TOLD_EVERY == 0:
                     on_progress(count)
             segments.flush()

@@ -1,4 +1,4 @@
-"""Generations of snapshots: the newest, from which a start begins, and the base, from which the journal begins.
+"""Generations of snapshots: the newest, from which a start begins, and those that are kept as places to begin at.
 
     <generation>.set.<namespace>.<name>   the snapshot of one set
     <generation>.sweep                    which snapshots belong together, stored when all of them are
@@ -30,7 +30,6 @@ from lws_events.snapshots import (
 from lws_events.subjects import SetName
 
 NEWEST: Final = "newest"
-BASE: Final = "base"
 
 _SET: Final = "set"
 _SWEEP: Final = "sweep"
