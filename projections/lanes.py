@@ -111,7 +111,7 @@ class Lanes:
 
     def picture(self, *, since_ms: int | None = None, until_ms: int | None = None) -> Picture:
         """What is known so far, of a stretch of time."""
-        from_ms = (self._from_ms or 0) if since_ms is None else since_ms
+        from_ms = max(self._from_ms or 0, since_ms or 0)
         to_ms = max(self._now_ms if until_ms is None else min(until_ms, self._now_ms), from_ms)
 
         def lanes(tracks: dict[str, _Track], *, of_group: bool) -> Iterator[Lane]:

@@ -123,12 +123,18 @@ async def test_past_and_present_also_of_another_controller(story: JournalBuilder
                 assert "interrupted" in remarks
 
 
-async def test_it_goes_on_from_a_sequence_for_a_while(story: JournalBuilder, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_address", [False, True])
+async def test_it_goes_on_from_a_sequence_for_a_while(
+    story: JournalBuilder, tmp_path: Path, *, by_address: bool
+) -> None:
     middle = 12
     async with EmbeddedServer(tmp_path) as server, writing(server.settings) as journal:
         await _append(journal, story, range(1, len(story.events) + 1))
-        arguments = ("--from-sequence", str(middle), "--for", "500ms", "-o", "json", "--data-dir", tmp_path)
-        async with following(*arguments) as follower:
+        place: tuple[str | Path, ...] = ("--data-dir", tmp_path)
+        if by_address:
+            user, password = server.settings.user or "", server.settings.password or ""
+            place = ("--nats-url", server.settings.url, "--nats-user", user, "--nats-password", password)
+        async with following("--from-sequence", str(middle), "--for", "500ms", "-o", "json", *place) as follower:
             wanted = _expected(story, first=middle)
             assert _whats(await follower.lines(len(wanted))) == sorted(one["what"] for one in wanted)
             assert await follower.line() == ""

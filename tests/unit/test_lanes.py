@@ -77,6 +77,10 @@ def test_a_stretch_of_time_cuts_intervals_at_its_ends() -> None:
     assert _told(picture.pods[0].intervals) == [(READY, 35, 50, "l1"), (TERMINATING, 50, None, "l1")]
     assert (picture.from_ms - START_MS, picture.to_ms - START_MS) == (35, 55)
 
+    assert (
+        lanes(_journal().steps, SAMPLE).picture(since_ms=START_MS - 1000) == lanes(_journal().steps, SAMPLE).picture()
+    )
+
 
 def test_what_is_late_changes_nothing() -> None:
     journal = _journal()
