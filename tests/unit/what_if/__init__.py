@@ -1,0 +1,1 @@
+"""The cluster that is rebuilt from a journal, and what is read from its course."""
