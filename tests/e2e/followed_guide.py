@@ -57,7 +57,7 @@ class FollowedGuide:
         for name, script in (("kubectl", _KUBECTL), ("helm", _HELM)):
             (programs / name).write_text(script)
             (programs / name).chmod(0o755)
-        (folder / ".venv").symlink_to(ROOT / ".venv")
+        (folder / ".venv").symlink_to(sys.prefix)
         self.write("helm.yaml", release)
         self._environment = {
             "PATH": f"{programs}:{Path(sys.executable).parent}:{os.environ['PATH']}",
