@@ -17,9 +17,9 @@ import msgspec
 from rich.console import Console
 
 from adapters.observability.logs import configure_tool_logs
-from tests.bench import cluster_run, cost_per_event, floor, journal_run, machine, recorded, take_over
+from tests.bench import cluster_run, cost_per_event, floor, journal_run, machine, questions, recorded, take_over
 from tests.bench.controllers import OUR_COMMAND, OUR_USER_AGENT, OURS, Controller, ControllerEnded
-from tests.bench.figures import ClusterRun, CostPerEvent, JournalFigures, Report, TakeOver
+from tests.bench.figures import ClusterRun, CostPerEvent, JournalFigures, QuestionFigures, Report, TakeOver
 from tests.bench.printing import print_report
 from tests.controlplane.build import BuildError, binaries
 
@@ -28,7 +28,8 @@ Measure the controller on a real control plane (etcd, kube-apiserver, kube-contr
 state machine and its journal. For each set: a fresh control plane; a LeaderWorkerSet is created, then its template is
 changed (a rolling update), then one worker of each group is force-deleted at once, each time until all is Available
 again and the controller silent; then the same StatefulSets are posted to another fresh control plane, without
-controller and webhooks: the floor. The machine alone and the journal of the last run are measured at the end.
+controller and webhooks: the floor. The machine alone, the journal of the last run, and questions to a journal of a
+million events are measured at the end.
 Absolute figures depend on the machine: compare within one report.
 """
 _EPILOG: Final = """\
@@ -70,6 +71,7 @@ class _Results:
         self.costs: list[CostPerEvent] = []
         self.journal: JournalFigures | None = None
         self.take_over: TakeOver | None = None
+        self.questions: QuestionFigures | None = None
 
 
 def main() -> int:
@@ -92,6 +94,7 @@ def main() -> int:
         journal=results.journal,
         cost_per_event=results.costs,
         take_over=results.take_over,
+        questions=results.questions,
     )
     if report.runs or report.cost_per_event:
         print_report(report, Console(width=None if sys.stdout.isatty() else 160, highlight=False))
@@ -119,6 +122,8 @@ def _measure(options: argparse.Namespace, results: _Results) -> None:
         results.costs = cost_per_event.measure()
         _progress("measuring the journal")
         results.journal = journal_run.measure(journal_file, source=source)
+        _progress("asking about one set of many, in a journal of a million events")
+        results.questions = questions.measure()
 
 
 async def _cluster(options: argparse.Namespace, results: _Results, wanted: _Set, *, journal_file: Path) -> None:

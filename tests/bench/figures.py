@@ -135,6 +135,25 @@ class JournalFigures(msgspec.Struct, frozen=True, kw_only=True):
     """``replayed_from_file`` as a fraction of ``decoded``."""
 
 
+class QuestionFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """Questions about one set in an exported journal of many with an index, whole runs of the program."""
+
+    sets: int
+    events: int
+    decisions: int
+    events_of_set: int
+    file_bytes: int
+    index_bytes: int
+    index_seconds: float
+    """To make the index, once."""
+    start_seconds: float
+    """The program alone, asked nothing."""
+    timeline_seconds: float
+    page_seconds: float
+    """The timeline as a page."""
+    why_seconds: float
+
+
 class TakeOver(msgspec.Struct, frozen=True, kw_only=True):
     """From the kill of the leader to the first write of its successor."""
 
@@ -153,6 +172,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     journal: JournalFigures | None
     cost_per_event: list[CostPerEvent] = []
     take_over: TakeOver | None = None
+    questions: QuestionFigures | None = None
 
 
 def percentile(values: Sequence[float], fraction: float) -> float:

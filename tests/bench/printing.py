@@ -14,6 +14,7 @@ from tests.bench.figures import (
     Latency,
     Machine,
     ProcessCost,
+    QuestionFigures,
     Report,
     TakeOver,
 )
@@ -32,6 +33,8 @@ def print_report(report: Report, console: Console) -> None:
         console.print(_take_over(report.take_over))
     if report.journal is not None:
         console.print(_journal(report.journal))
+    if report.questions is not None:
+        console.print(_questions(report.questions))
 
 
 def _machine(machine: Machine) -> str:
@@ -137,6 +140,23 @@ def _journal(figures: JournalFigures) -> Table:
         table.add_row(label, f"{value:,.0f}")
     table.add_row("replay as a fraction of decoding alone", f"{figures.replay_to_decoding:.3f}")
     table.add_row("  from a file", f"{figures.file_replay_to_decoding:.3f}")
+    return table
+
+
+def _questions(figures: QuestionFigures) -> Table:
+    title = f"One set of {figures.sets:,} in a file of {figures.events:,} events and {figures.decisions:,} decisions"
+    table = Table(title=title, title_justify="left")
+    table.add_column(f"seconds, for {figures.events_of_set:,} events of the set")
+    table.add_column("", justify="right")
+    for label, seconds in (
+        ("the index is made, once", figures.index_seconds),
+        ("lws-events --version", figures.start_seconds),
+        ("lws-events timeline", figures.timeline_seconds),
+        ("lws-events timeline -o html", figures.page_seconds),
+        ("lws-events why", figures.why_seconds),
+    ):
+        table.add_row(label, f"{seconds:.2f}")
+    table.add_row("file and index, MB", f"{figures.file_bytes / 1e6:.0f} + {figures.index_bytes / 1e6:.0f}")
     return table
 
 

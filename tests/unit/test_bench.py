@@ -13,7 +13,7 @@ from lws_events.fleet import Fleet
 from lws_events.subjects import SetName
 from projections.journal import RecordedDecision, RecordedEvent
 from projections.verify import verify
-from tests.bench import mass_failure, recorded
+from tests.bench import mass_failure, questions, recorded
 from tests.bench.figures import latency, percentile
 from tests.controlplane import audit, proc
 
@@ -152,3 +152,11 @@ def test_usage_of_a_process_grows_with_its_work() -> None:
         sum(range(10_000))
     assert 1 < before.rss_peak_mib <= proc.usage(os.getpid()).rss_peak_mib
     assert proc.nats_child(os.getpid()) is None
+
+
+def test_questions_are_asked_of_a_journal_of_many_sets() -> None:
+    figures = questions.measure(events_min=1000)
+    assert figures.events >= 1000
+    assert figures.sets == -(-1000 // (figures.events_of_set - 1))
+    assert 0 < figures.start_seconds < figures.timeline_seconds
+    assert figures.index_bytes > 0
