@@ -1,6 +1,7 @@
 """``lws-events timeline``: what happened to a set, group or pod; past or live; as lines, JSON or a page."""
 
 import sys
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,6 +11,9 @@ from adapters.cli.errors import NoSuchThing, WrongUsage
 from adapters.cli.options import GroupOption, JournalSource, NamespaceOption, Output, reads_journal
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
     from adapters.cli.reading import JournalReader
     from adapters.cli.selecting import Asked
     from adapters.cli.subject import Subject
@@ -140,9 +144,17 @@ def _print(
     if output is TimelineOutput.JSON:
         print_json_array(entry_json(entry) for entry in entries)
         return True
-    screen, told = console(), False
-    for line in entry_lines(entries):
-        screen.print(line)
+    return _print_lines(console(), entry_lines(entries))
+
+
+def _print_lines(screen: "Console", lines: Iterable["Text"]) -> bool:
+    """Whether there were any. Where there is no terminal there is nothing to lay out, which takes most of the time."""
+    told = False
+    for line in lines:
+        if screen.is_terminal:
+            screen.print(line)
+        else:
+            sys.stdout.write(line.plain + "\n")
         told = True
     return told
 
@@ -197,8 +209,7 @@ def _follow(source: JournalSource, asked: "Asked", for_: str | None, *, routine:
                 for entry in entries:
                     print_json(entry_json(entry))
             else:
-                for line in entry_lines(entries):
-                    screen.print(line)
+                _print_lines(screen, entry_lines(entries))
             if entries:
                 sys.stdout.flush()
 
