@@ -54,6 +54,8 @@ class _Expected(msgspec.Struct):
     wanted: Wanted
     busy: asyncio.Task[None] | None = None
     """Something is being read about it."""
+    seen: Standing | None = None
+    """How it stood when it was met for a moment: a rollout goes on before anybody looks."""
 
     @property
     def rank(self) -> int:
@@ -100,6 +102,15 @@ class Expectations:
     def submit(self, set_name: SetName, issued: Issued, *, again: bool = False) -> None:  # noqa: ARG002 (the port has it)
         """Expect somebody to carry this out. ``again`` makes no difference: what was done is there."""
         self._submitted.put_nowait((set_name, issued))
+
+    def glance(self) -> None:
+        """Between two events: note what of the sets themselves is as it was wanted, before it moves on."""
+        for place, expected in self._open.items():
+            if expected.seen is None and expected.rank in (_SET, _STATUS):
+                state = self._sets().get(place[0])
+                stands = standing(state, expected.issued.command) if state is not None else None
+                if stands is not None and stands.met:
+                    expected.seen = stands
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -148,7 +159,7 @@ class Expectations:
                 del self._open[place]  # the machine has lost interest: the set is gone
                 self._all_wanted.forget(place)
                 continue
-            stands = standing(state, expected.issued.command)
+            stands = expected.seen or standing(state, expected.issued.command)
             found.append((expected, state, stands))
             if not stands.met and not stands.moot:
                 unmet.setdefault(place[0], set()).add(expected.rank)
@@ -199,7 +210,7 @@ class Expectations:
         except KubernetesError as error:
             _log.info("an object could not be compared yet", target=expected.place[1], error=str(error))
             return
-        if fields is None:
+        if fields is None and expected.seen is None:
             return  # it has changed meanwhile: the watch will tell
         if fields:
             await self._tell(

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 import structlog
@@ -22,14 +22,17 @@ from adapters.shadow import known
 from adapters.shadow.attention import Attention
 from adapters.shadow.looking import Looking
 from adapters.shadow.memory import Memory
-from adapters.shadow.reasons import Kind, Reasons, Write, kind_of_write
+from adapters.shadow.reasons import Explained, Kind, Reasons, Write, is_step, kind_of_write
 from adapters.shadow.recording import Recording
 from adapters.shadow.standing import Standing
 from lws_events import commands, events, subjects
 from lws_events.commands import AnyCommand
 from lws_events.differences import EXTRA, VALUES, DifferenceFound
 from lws_events.machine.state import Aggregate
+from lws_events.names import KIND
 from lws_events.subjects import SetName
+
+T = TypeVar("T")
 
 _log = structlog.get_logger(__name__)
 
@@ -73,6 +76,12 @@ class Extras:
         """By the sequence of the event that told of the write."""
         self._seen: OrderedDict[str, None] = OrderedDict()
         self._revisions: OrderedDict[str, events.RevisionObserved] = OrderedDict()
+        self._leader_sets: OrderedDict[str, events.StatefulSetObserved] = OrderedDict()
+
+    @property
+    def waiting(self) -> int:
+        """Writes for which there is no reason yet."""
+        return len(self._unexplained)
 
     async def run(self, *, after: int) -> None:
         """From the event ``after`` this one on; what is older is only remembered as being there."""
@@ -111,17 +120,20 @@ class Extras:
             if isinstance(fact, events.Deleted):
                 self._forget_made(fact.uid)
             revision = self._revisions.get(fact.uid) if isinstance(fact, events.RevisionDeleted) else None
+            before = self._leader_sets.get(fact.uid) if isinstance(fact, events.StatefulSetObserved) else None
             is_new = self._see(fact)
             kind = kind_of_write(fact, is_new=is_new, revision=revision)
+            if isinstance(fact, events.StatefulSetObserved) and is_step(before, fact):
+                kind = Kind.STEP
             if kind is not None:
-                write = Write(address.set_name, address.name, kind, fact, revision)
+                write = Write(address.set_name, address.name, kind, fact, revision, before)
                 write = self._reasons.with_failures(write, self._sets().get(address.set_name))
                 self._unexplained[record.sequence] = _Unexplained(write, now)
 
     def _forget_made(self, uid: str) -> None:
-        """An object is gone again, with whatever it was made for. That a leader is gone ends no question."""
+        """An object is gone again, with the leader that it was made for. Other ends answer no question."""
         for sequence, each in list(self._unexplained.items()):
-            if each.write.uid == uid and each.write.kind is not Kind.RECREATION:
+            if each.write.uid == uid and each.write.kind not in (Kind.RECREATION, Kind.REVISION):
                 del self._unexplained[sequence]
 
     def _see(self, fact: events.Fact) -> bool:
@@ -129,15 +141,20 @@ class Extras:
         if not isinstance(fact, events.View) or isinstance(fact, events.PodObserved):
             return False
         is_new = fact.uid not in self._seen
-        self._seen[fact.uid] = None
-        self._seen.move_to_end(fact.uid)
-        while len(self._seen) > _SEEN_MAX:
-            self._seen.popitem(last=False)
+        _keep(self._seen, fact.uid, None)
         if isinstance(fact, events.RevisionObserved):
-            self._revisions[fact.uid] = fact
-            while len(self._revisions) > _SEEN_MAX:
-                self._revisions.popitem(last=False)
+            _keep(self._revisions, fact.uid, fact)
+        elif isinstance(fact, events.StatefulSetObserved) and fact.owner is not None and fact.owner.kind == KIND:
+            _keep(self._leader_sets, fact.uid, fact)
         return is_new
+
+    def glance(self) -> None:
+        """Between two events: a step of a rollout has its reason for a moment only."""
+        for sequence, each in list(self._unexplained.items()):
+            if each.write.kind is Kind.STEP:
+                state = self._sets().get(each.write.set_name)
+                if isinstance(self._reasons.explain(each.write, state, at_ms=self._clock.now_ms()), Explained):
+                    del self._unexplained[sequence]
 
     async def _look(self) -> None:
         now = self._attention.look()
@@ -181,3 +198,10 @@ class Extras:
         assert found.kind in (EXTRA, VALUES)
         _log.warning("a difference", set=str(write.set_name), kind=found.kind, what=found.what, known=found.known)
         await self._recording.difference(write.set_name, found)
+
+
+def _keep(kept: OrderedDict[str, T], uid: str, value: T) -> None:
+    kept[uid] = value
+    kept.move_to_end(uid)
+    while len(kept) > _SEEN_MAX:
+        kept.popitem(last=False)

@@ -7,6 +7,7 @@ from prometheus_client import Counter, Gauge
 from adapters.observability.metrics import Metrics
 from lws_events.decisions import Decision
 from lws_events.differences import KINDS
+from lws_events.events import Envelope
 from lws_events.subjects import SetName
 
 
@@ -15,6 +16,7 @@ class ShadowMetrics(Metrics):
 
     def __init__(self) -> None:
         super().__init__()
+        self._on_event: Callable[[], None] = lambda: None
         self._listener: Callable[[SetName, Decision], None] = lambda _set, _decision: None
         self._differences = Counter(
             "lws_events_shadow_differences",
@@ -29,11 +31,20 @@ class ShadowMetrics(Metrics):
         """From now on decisions are told to this listener, made now or recalled."""
         self._listener = listener
 
+    def tell_events(self, on_event: Callable[[], None]) -> None:
+        """From now on this is called before an event is taken in: every state in between can be looked at."""
+        self._on_event = on_event
+
+    def event_folded(self, envelope: Envelope) -> None:
+        """An event is about to be taken in."""
+        self._on_event()
+        super().event_folded(envelope)
+
     def waiting(self, count: Callable[[], int]) -> None:
-        """How many commands wait for somebody to carry them out."""
+        """How many commands wait for somebody to carry them out, and writes for a reason."""
         gauge = Gauge(
-            "lws_events_shadow_expected_commands",
-            "Commands that were decided here and nobody has carried out yet.",
+            "lws_events_shadow_open",
+            "Commands that nobody has carried out yet, and writes for which there is no reason yet.",
             registry=self.registry,
         )
         gauge.set_function(count)

@@ -11,7 +11,7 @@ from adapters.shadow.memory import Memory
 from lws_events import events, names, subjects
 from lws_events.commands import AnyCommand
 from lws_events.differences import EXTRA, DifferenceFound
-from lws_events.events import RevisionObserved
+from lws_events.events import RevisionObserved, StatefulSetObserved
 from lws_events.gang import leader_of
 from lws_events.machine.state import Aggregate
 from lws_events.machine.workers import waits_for
@@ -26,6 +26,7 @@ class Kind(Enum):
     REVISION = "ControllerRevision"
     REVISION_DELETED = "ControllerRevision (deleted)"
     RECREATION = "recreation"
+    STEP = "step of a rolling update"
 
 
 class Explained(Enum):
@@ -44,6 +45,8 @@ class Write(NamedTuple):
     fact: events.Fact
     revision: RevisionObserved | None = None
     """What a revision was that is gone."""
+    before: StatefulSetObserved | None = None
+    """Of a step: the leader StatefulSet as it was."""
     had_failures: bool = False
     """Of a recreation: some pod of the group had failed."""
 
@@ -59,8 +62,15 @@ class Write(NamedTuple):
         return owner.uid if owner is not None else ""
 
 
+def is_step(before: StatefulSetObserved | None, after: StatefulSetObserved) -> bool:
+    """Whether a leader StatefulSet has come further in a rolling update."""
+    if before is None or before.labels.get(names.REVISION_KEY) != after.labels.get(names.REVISION_KEY):
+        return False
+    return (after.partition or 0) < (before.partition or 0)
+
+
 def kind_of_write(fact: events.Fact, *, is_new: bool, revision: RevisionObserved | None) -> Kind | None:
-    """What kind of write a fact tells of; None where it tells of none that has to be explained."""
+    """What kind of write a fact alone tells of; None where it tells of none that has to be explained."""
     match fact:
         case events.PodObserved():
             return Kind.RECREATION if fact.deleted_in_foreground and _is_leader(fact) else None
@@ -101,6 +111,8 @@ class Reasons:
             return Explained.UNDONE  # what goes with its set is nobody's decision
         if write.kind is Kind.RECREATION:
             return self._recreation(write, state)
+        if write.kind is Kind.STEP:
+            return self._step(write, state)
         if write.kind in (Kind.REVISION, Kind.REVISION_DELETED):
             return self._revision(write, state, at_ms=at_ms)
         return self._made(write, state, at_ms=at_ms)
@@ -127,6 +139,11 @@ class Reasons:
                 )
                 what = f"somebody created ControllerRevision {write.name}, we would not"
                 return _extra(f"{subjects.REVISION}/{write.name}", write, what, because=because, number=number)
+            case Kind.STEP, events.StatefulSetObserved() as fact:
+                before = write.before.partition if write.before is not None else None
+                what = f"somebody moved the partition from {before} to {fact.partition}, we would not"
+                target = f"{subjects.STATEFULSET}/{write.name}"
+                return _extra(target, write, what, because="groups above it are not updated and ready")
             case Kind.REVISION_DELETED, _:
                 what = f"somebody deleted ControllerRevision {write.name}, we would not"
                 because = "it is in use, or the rollout is not done"
@@ -145,6 +162,19 @@ class Reasons:
         if decided or write.had_failures or (group is not None and group.recreating == write.uid):
             return Explained.DECIDED
         return None
+
+    def _step(self, write: Write, state: Aggregate) -> Explained | None:
+        there, fact, before = state.own_leader_set, write.fact, write.before
+        assert isinstance(fact, events.StatefulSetObserved)
+        assert before is not None
+        key, partition = fact.labels.get(names.REVISION_KEY, ""), fact.partition or 0
+        if there is None or there.uid != fact.uid or state.target_key != key:
+            return Explained.UNDONE
+        decided = self._memory.partition(write.set_name, key)
+        if decided is not None and decided <= partition:
+            return Explained.DECIDED
+        wanted = suppositions.partition_wanted(state, before)
+        return Explained.DECIDED if wanted is not None and wanted <= partition else None
 
     def _revision(self, write: Write, state: Aggregate, *, at_ms: int) -> Explained | None:
         if write.kind is Kind.REVISION_DELETED:

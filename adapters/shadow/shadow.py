@@ -74,7 +74,8 @@ class Shadow:
             patience_seconds=patience_seconds,
         )
         self.engine = Engine(journal, self._expectations, metrics=metrics)
-        metrics.waiting(lambda: self._expectations.waiting)
+        metrics.tell_events(self._glance)
+        metrics.waiting(lambda: self._expectations.waiting + self._extras.waiting)
 
     @property
     def problem(self) -> str:
@@ -108,6 +109,10 @@ class Shadow:
                 for part in parts:
                     part.cancel()
                 await asyncio.gather(*parts, return_exceptions=True)
+
+    def _glance(self) -> None:
+        self._expectations.glance()
+        self._extras.glance()
 
     async def _find_extras(self) -> None:
         """What is there when the cluster has been listed was written while nobody here looked."""

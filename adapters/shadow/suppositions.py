@@ -10,14 +10,16 @@ from contextlib import contextmanager
 
 from lws_events import commands
 from lws_events.commands import AnyCommand
-from lws_events.events import RevisionObserved
+from lws_events.events import RevisionObserved, StatefulSetObserved
 from lws_events.machine.draft import Draft
 from lws_events.machine.gang import decide_gang
+from lws_events.machine.rollout.situation import plan_for
 from lws_events.machine.services import decide_group_service, decide_shared_service
 from lws_events.machine.state import Aggregate, Group
 from lws_events.machine.status import is_done
 from lws_events.machine.versions import decide_truncation
 from lws_events.machine.workers import decide_workers
+from lws_events.scaling import ScalingError
 
 
 class _Supposition(Draft):
@@ -93,6 +95,20 @@ def is_truncated(state: Aggregate, name: str, revision: RevisionObserved, *, at_
     finally:
         del state.revisions[name]
     return draft.about(f"revision/{name}") is not None
+
+
+def partition_wanted(state: Aggregate, before: StatefulSetObserved) -> int | None:
+    """The partition that would be decided now if the leader StatefulSet were as before; None for no plan."""
+    if not state.is_active or not state.target_key:
+        return None
+    there, applied = state.leader_set, state.applied
+    state.leader_set, state.applied = before, None
+    try:
+        return plan_for(state, key=state.target_key).plan.partition
+    except ScalingError:
+        return None
+    finally:
+        state.leader_set, state.applied = there, applied
 
 
 @contextmanager
