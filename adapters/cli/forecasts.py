@@ -92,6 +92,8 @@ def _set(told: SetTold) -> Iterator[Text]:
         taken = f", {place.taken_by_others} taken by other sets" if place.taken_by_others else ""
         fits = "" if place.needed <= place.free else ": too few"
         yield Text(f"  placement  {place.needed} of {place.topology} needed, {place.domains} there{taken}{fits}")
+        if not place.domains:
+            yield Text("             no node is known to have this label: give --nodes", style="yellow")
     yield Text()
     for step in found.steps:
         yield _step_line(step)

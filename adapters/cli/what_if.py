@@ -30,9 +30,7 @@ ManifestOption = Annotated[
         "--filename",
         "-f",
         metavar="MANIFEST",
-        exists=True,
-        dir_okay=False,
-        help="A LeaderWorkerSet as it would be applied.",
+        help="A LeaderWorkerSet as it would be applied; - for standard input.",
         rich_help_panel=_QUESTION,
         show_default=False,
     ),
@@ -168,7 +166,7 @@ def command(
         request = Request(
             set_name=set_name,
             namespace=namespace,
-            manifest=read_manifest(filename) if filename is not None else None,
+            manifest=read_manifest(_text(filename), path=str(filename)) if filename is not None else None,
             drain=tuple(drain or ()),
             lose_nodes=tuple(lose_node or ()),
             lose_labels=tuple(lose or ()),
@@ -192,6 +190,15 @@ def command(
             screen.print(line)
     if not told.finishes:
         raise typer.Exit(FAILED)
+
+
+def _text(path: Path) -> str:
+    import sys
+
+    try:
+        return sys.stdin.read() if str(path) == "-" else path.read_text()
+    except UnicodeDecodeError as error:
+        raise CliError(f"{path} cannot be read: {error}") from error
 
 
 def _of_journal(source: JournalSource, at: str | None, nodes: "list[Object]") -> "State":

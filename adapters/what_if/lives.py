@@ -4,8 +4,9 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from adapters.what_if.course import Course, Entry, What
+from adapters.what_if.course import Course, Entry, Pod, What
 from lws_events.decisions import GroupRecreationStarted, LeaderReplacementStarted
+from lws_events.names import pod_ordinal
 from lws_events.subjects import SetName
 
 
@@ -49,9 +50,13 @@ class Lives:
         self.removed = tuple(sorted(began - due_again))
         self.surge = tuple(sorted(leaders.keys() - due_again - began))
         self.replaced = self._replaced()
-        lost = due_again - stays
-        self.missing = {pod.name for pod in before if pod.group in lost}
-        """Pods of wanted groups that do not come again."""
+        sizes = {pod.group: pod.size for pod in course.pods.values() if pod.set_name == set_name and pod.leads}
+        self.missing = {
+            pod.name
+            for pod in before
+            if pod.group in due_again and pod.name not in self.pods_after and _is_of(pod, size=sizes.get(pod.group))
+        }
+        """Pods of wanted groups that do not come again, although their group is to have them."""
 
     def comes_again(self, uid: str) -> bool:
         """Whether another leader follows this one."""
@@ -107,3 +112,8 @@ class Lives:
             if entry.what is What.ENDED and self.pods_before.get(entry.pod) == entry.uid
         )
         return tuple(name for name in ended if name in born)
+
+
+def _is_of(pod: Pod, *, size: int | None) -> bool:
+    """Whether a group of this size has the pod; a group without a leader is to have all that it had."""
+    return pod.leads or size is None or pod_ordinal(pod.name).ordinal < size

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -37,11 +36,11 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """Paths of the fields that the manifest leaves open, with the values that are filled in."""
 
 
-def read_manifest(path: Path) -> Object:
-    """The one LeaderWorkerSet of a file, JSON or YAML. Raises ``QuestionError``."""
+def read_manifest(text: str, *, path: str) -> Object:
+    """The one LeaderWorkerSet of a text, JSON or YAML; ``path`` is where it is from. Raises ``QuestionError``."""
     try:
-        documents = [one for one in yaml.safe_load_all(path.read_text()) if one is not None]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        documents = [one for one in yaml.safe_load_all(text) if one is not None]
+    except yaml.YAMLError as error:
         raise QuestionError(f"{path} cannot be read: {error}") from error
     found = [one for one in documents if isinstance(one, dict) and one.get("kind") == names.KIND]
     if len(found) != 1:

@@ -44,7 +44,14 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
 
 def steps_of(entries: Sequence[Entry], lives: Lives) -> tuple[Step, ...]:
     """All lines in the order in which things happen."""
-    found = [step for entry in entries for step in _steps(entry, lives)]
+    ends = {(one.group, round(one.at_seconds, 1)) for one in entries if one.what is What.ENDED and one.leads}
+    found = [
+        step
+        for entry in entries
+        # That its whole group ends says more than that it is not ready any more.
+        if entry.what is not What.UNREADY or (entry.group, round(entry.at_seconds, 1)) not in ends
+        for step in _steps(entry, lives)
+    ]
     return tuple(_with_durations(found, entries))
 
 

@@ -92,7 +92,8 @@ def test_commands_print_what_the_page_shows(demo: Demo, name: str) -> None:
         if folder.name != "demo":  # of another page
             shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
     (demo.folder / "docs").mkdir()
-    shutil.copy(ROOT / "docs" / "incident.jsonl.gz", demo.folder / "docs")
+    for example in ("incident.jsonl.gz", "changed.yaml"):
+        shutil.copy(ROOT / "docs" / example, demo.folder / "docs")
     for shown in _shown(page):
         output = demo.story if shown.command == "lws-events demo --data-dir demo" else demo.run(shown.command)
         assert missing(shown.lines, printed=output) == [], f"$ {shown.command}\n{output}"
