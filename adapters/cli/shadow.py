@@ -110,8 +110,8 @@ def shadow(
     """Run beside whoever is in charge of a cluster: decide everything, write nothing, find what differs.
 
     Beside the reference it shows what would change with a switch; beside ourselves, whether a new release decides as
-    the old one does. It needs no right but get, list and watch, and keeps a journal of its own, which every command reads.
-    Ask for the report at any time. Every setting is an environment variable as well. SIGTERM stops it.
+    the old one does. It needs no right but get, list and watch, and keeps a journal of its own, which every command
+    reads. Ask for the report at any time. Every setting is an environment variable as well. SIGTERM stops it.
 
     Examples:
 
