@@ -66,9 +66,10 @@ class Pairing:
         decisions: Iterable[RecordedDecision],
         *,
         on_orphan: Callable[[RecordedDecision], None] | None = None,
+        epoch: str | None = None,
     ) -> None:
-        self.epoch: str | None = None
-        """Of the event that was yielded last; None before the first ``EpochStarted``."""
+        self.epoch = epoch
+        """Of the event that was yielded last; None before the first ``EpochStarted``, unless it was given."""
         self._events = events
         self._decisions = iter(decisions)
         self._on_orphan = on_orphan
@@ -111,9 +112,14 @@ class Pairing:
             self._on_orphan(recorded)
 
 
-def pair(events: Iterable[RecordedEvent], decisions: Iterable[RecordedDecision]) -> Iterator[Step]:
-    """All events in order, each with its decision. Decisions without an event are left out."""
-    return iter(Pairing(events, decisions))
+def pair(
+    events: Iterable[RecordedEvent], decisions: Iterable[RecordedDecision], *, epoch: str | None = None
+) -> Iterator[Step]:
+    """All events in order, each with its decision. Decisions without an event are left out.
+
+    ``epoch``: in which the first event stands, where the journal is not read from its beginning.
+    """
+    return iter(Pairing(events, decisions, epoch=epoch))
 
 
 def about(steps: Iterable[Step], set_name: SetName) -> Iterator[Step]:

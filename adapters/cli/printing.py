@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from projections.entries import CONTROLLER, USER, Entry
-from projections.explain import explain_command, explain_fact, explain_lifecycle, timestamp
-from projections.journal import RecordedDecision, RecordedEvent
+from projections.explain import timestamp
+from projections.journal import RecordedEvent
 from projections.status import GroupRow, PodRow, SetRow
 
 _UNLIMITED_COLUMNS: Final = 1000
@@ -104,21 +104,6 @@ def _entry_line(entry: Entry, *, cause_told: bool) -> Text:
     if entry.because and not cause_told:
         line.append(f"  ← {entry.because}", style="dim")
     return line
-
-
-def step_lines(event: RecordedEvent, recorded: RecordedDecision | None, changes: Iterable[object]) -> Iterator[Text]:
-    """A replayed step for people: the event, what was decided by it, what changed."""
-    address = event.address
-    name = "" if address is None else address.name
-    at = timestamp(event.envelope.at_ms)
-    yield Text(f"#{event.sequence} {at}  ").append(explain_fact(event.envelope.fact, name), style="bold")
-    if recorded is not None:
-        for fact in recorded.decision.facts:
-            yield Text("    decided  ").append(explain_lifecycle(fact), style="cyan")
-        for issued in recorded.decision.commands:
-            yield Text("    asks     ").append(explain_command(issued.command), style="cyan")
-    for change in changes:
-        yield Text("    changed  ").append(str(change), style="dim")
 
 
 def set_table(rows: Iterable[SetRow]) -> Table:

@@ -7,7 +7,7 @@ what a projection asks for: memory stays bounded.
 import asyncio
 import contextlib
 import heapq
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import msgspec
@@ -59,10 +59,12 @@ class JournalReader:
         """Both streams."""
         return self._journal
 
-    def events(self, subject_filter: str | None = None, *, to_sequence: int | None = None) -> Iterator[RecordedEvent]:
+    def events(
+        self, subject_filter: str | None = None, *, from_sequence: int = 1, to_sequence: int | None = None
+    ) -> Iterator[RecordedEvent]:
         """Events up to a sequence (default: the last one when the journal was opened)."""
         last = self.bounds.events if to_sequence is None else min(to_sequence, self.bounds.events)
-        for record in self._records(self._journal.events, subject_filter, last):
+        for record in self._records(self._journal.events, subject_filter, last, first=from_sequence):
             yield RecordedEvent(record.sequence, record.subject, _decoded(record, events.decode, "event"))
 
     def decisions(self, subject_filter: str | None = None) -> Iterator[RecordedDecision]:
@@ -70,12 +72,19 @@ class JournalReader:
         for record in self._records(self._journal.decisions, subject_filter, self.bounds.decisions):
             yield RecordedDecision(record.sequence, record.subject, _decoded(record, decisions.decode, "decision"))
 
-    def steps_of(self, set_name: SetName, *, to_sequence: int | None = None) -> Iterator[Step]:
-        """Everything about one set, with the beginnings of epochs in between."""
-        epochs = self.events(subjects.epoch_subject(self.cluster), to_sequence=to_sequence)
-        own = self.events(subjects.set_filter(self.cluster, set_name), to_sequence=to_sequence)
+    def steps_of(
+        self, set_name: SetName, *, to_sequence: int | None = None, after: int = 0, epoch: str = ""
+    ) -> Iterator[Step]:
+        """Everything about one set, with the beginnings of epochs in between.
+
+        ``after``: from the event behind this one, where the journal was in ``epoch``.
+        """
+        first, set_filter = after + 1, subjects.set_filter(self.cluster, set_name)
+        epochs = self.events(subjects.epoch_subject(self.cluster), from_sequence=first, to_sequence=to_sequence)
+        own = self.events(set_filter, from_sequence=first, to_sequence=to_sequence)
         merged: Iterable[RecordedEvent] = heapq.merge(epochs, own, key=lambda event: event.sequence)
-        return pair(merged, self.decisions(subjects.decision_subject(self.cluster, set_name)))
+        decided = self.decisions(subjects.decision_subject(self.cluster, set_name))
+        return pair(merged, decided, epoch=epoch or None)
 
     def subject_of_event(self, sequence: int) -> str:
         """Subject of the event of a sequence; empty where there is none."""
@@ -110,7 +119,7 @@ class JournalReader:
         else:
             named = [one for one in known if one.name == name]
             candidates = named if len(named) == 1 else [SetName("default", name)]
-        if candidates[0] in known:
+        if candidates[0] in known or self._is_told_of(candidates[0]):
             return candidates[0]
         there = ", ".join(map(str, known)) or "none"
         raise NoSuchThing(
@@ -118,10 +127,18 @@ class JournalReader:
             hint=f"sets in this journal: {there}",
         )
 
-    def _records(self, stream: Stream, subject_filter: str | None, last: int) -> Iterator[Record]:
-        if last == 0:
+    def _is_told_of(self, set_name: SetName) -> bool:
+        """Whether there is any event about a set: its object may have been recorded before the journal begins."""
+        found = self._records(self._journal.events, subjects.set_filter(self.cluster, set_name), self.bounds.events)
+        with contextlib.closing(found):
+            return next(found, None) is not None
+
+    def _records(
+        self, stream: Stream, subject_filter: str | None, last: int, *, first: int = 1
+    ) -> Generator[Record, None, None]:
+        if last < first:
             return
-        batches = stream.read(to_sequence=last, subject_filter=subject_filter, follow=False)
+        batches = stream.read(from_sequence=first, to_sequence=last, subject_filter=subject_filter, follow=False)
         self._open.append(batches)
         try:
             while (batch := self.wait(_next(batches))) is not None:

@@ -1,0 +1,1 @@
+"""Replay from wherever a journal is: the projection of the debugger on a bus, a data directory or a file."""
