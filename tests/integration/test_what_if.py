@@ -14,10 +14,11 @@ from adapters.simulation import racks
 from adapters.what_if.course import Course
 from adapters.what_if.lives import Lives
 from lws_events.subjects import SetName
-from tests.journals.recording import CLUSTER, FOLDER, RACK, TOPOLOGY, _staged
+from tests.journals.recording import CLUSTER, RACK, TOPOLOGY, staged
 
-RECREATED: Final = FOLDER / "force_deleted_worker_recreates_its_group.jsonl.gz"
-RACKED: Final = FOLDER / "fifth_group_waits_for_a_rack_of_its_own.jsonl.gz"
+JOURNALS: Final = Path(__file__).parents[1] / "journals"
+RECREATED: Final = JOURNALS / "force_deleted_worker_recreates_its_group.jsonl.gz"
+RACKED: Final = JOURNALS / "fifth_group_waits_for_a_rack_of_its_own.jsonl.gz"
 SET: Final = SetName("default", "sample")
 
 
@@ -198,7 +199,7 @@ def test_what_cannot_be_meant_is_said(arguments: tuple[str, ...], words: str) ->
 async def test_the_controller_does_what_was_foretold_of_its_journal_and_of_its_cluster(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     data_dir.mkdir()
-    async with _staged(data_dir) as story:
+    async with staged(data_dir) as story:
         rolling = {"type": "RollingUpdate", "rollingUpdateConfiguration": {"maxUnavailable": 1, "maxSurge": 1}}
         story.apply("sample", replicas=3, rolloutStrategy=rolling)
         await story.until_available("sample")

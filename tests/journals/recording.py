@@ -1,13 +1,7 @@
-"""Records a golden journal: the real controller against a simulated cluster, through one short story.
-
-``python -m tests.journals.recording NAME`` plays the story ``NAME`` and writes ``NAME.jsonl.gz`` beside this file. It
-refuses to write over a journal: those that are here were recorded by a release and are never rewritten. A new story, or
-a new version of the machine, gets a new file.
-"""
+"""Plays a story with the real controller against a simulated cluster, and exports the journal."""
 
 import asyncio
 import contextlib
-import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -26,6 +20,8 @@ from adapters.simulation.http import ClusterServer, ServerSettings
 from adapters.simulation.set_admission import set_admission
 
 FOLDER: Final = Path(__file__).parent
+"""Where golden journals are: those of machine 1; each later machine has a folder of its own in it."""
+
 TOPOLOGY: Final = "leaderworkerset.sigs.k8s.io/exclusive-topology"
 RACK: Final = "topology.kubernetes.io/rack"
 NAMESPACE: Final = "default"
@@ -111,103 +107,33 @@ class Story:
 
         await self.until(available, what=f"{name} to be Available")
 
+    def status(self, name: str) -> dict[str, Any]:
+        """The set's status."""
+        status: dict[str, Any] = self.simulation.api.get(kinds.LEADERWORKERSETS, name, namespace=NAMESPACE).get(
+            "status", {}
+        )
+        return status
+
+    async def until_event(self, reason: str) -> None:
+        """Somebody was told, by a Kubernetes Event of this reason."""
+        await self.until(
+            lambda: any(
+                each["reason"] == reason for each in self.simulation.api.select(kinds.EVENTS, namespace=NAMESPACE)
+            ),
+            what=f"an Event {reason}",
+        )
+
     async def until_recreated(self, name: str, leader: str, *, was: str) -> None:
         await self.until(lambda: self.uid(leader) not in ("", was), what=f"{leader} to be replaced")
         await self.until_available(name)
 
 
-async def force_deleted_worker_recreates_its_group(story: Story) -> None:
-    story.apply("sample")
-    await story.until_available("sample")
-    leader = story.uid("sample-1")
-    story.force_delete("sample-1-2")
-    await story.until_recreated("sample", "sample-1", was=leader)
-
-
-async def two_failures_in_one_group_are_one_recreation(story: Story) -> None:
-    story.apply("sample")
-    await story.until_available("sample")
-    leader = story.uid("sample-0")
-    story.simulation.kubelets.kill_for_memory("sample-0-1")
-    story.force_delete("sample-0-2")
-    await story.until_recreated("sample", "sample-0", was=leader)
-
-
-async def worker_deleted_while_the_controller_was_down(story: Story) -> None:
-    story.apply("sample")
-    await story.until_available("sample")
-    leader, worker = story.uid("sample-1"), story.uid("sample-1-1")
-    await story.stop_controller()
-    story.force_delete("sample-1-1")
-    await story.until(lambda: story.uid("sample-1-1") not in ("", worker), what="the worker to be replaced")
-    await story.start_controller()
-    await story.until_recreated("sample", "sample-1", was=leader)
-
-
-async def fifth_group_waits_for_a_rack_of_its_own(story: Story) -> None:
-    story.apply("racked", annotations={TOPOLOGY: RACK}, replicas=5)
-    await story.until(lambda: len(story.pods()) == 4 * 3 + 1, what="four groups and a waiting leader")
-    story.change("racked", {"replicas": 4})
-    await story.until_available("racked")
-
-
-async def workers_wait_for_a_ready_leader(story: Story) -> None:
-    story.apply("patient", startupPolicy="LeaderReady")
-    await story.until_available("patient")
-
-
-async def set_is_scaled_and_deleted(story: Story) -> None:
-    story.apply("elastic", replicas=3)
-    await story.until_available("elastic")
-    for replicas in (5, 2, 0, 3):
-        story.change("elastic", {"replicas": replicas})
-        await story.until_available("elastic")
-    story.simulation.api.delete(kinds.LEADERWORKERSETS, "elastic", namespace=NAMESPACE)
-    await story.until(lambda: not story.pods(), what="everything to be collected")
-
-
-async def changed_template_is_rolled_out_and_old_revisions_go(story: Story) -> None:
-    story.apply("changing")
-    await story.until_available("changing")
-    containers = [{"name": "main", "image": "example.test/main:2"}]
-    story.change("changing", {"leaderWorkerTemplate": {"workerTemplate": {"spec": {"containers": containers}}}})
-    await story.until_available("changing")
-    await story.until(
-        lambda: sum(revision["metadata"]["name"].startswith("changing-") for revision in _own_revisions(story)) == 1,
-        what="the old revision to be deleted",
-    )
-
-
-async def policy_none_leaves_a_failure_alone(story: Story) -> None:
-    story.apply("alone", leaderWorkerTemplate={"restartPolicy": "None"})
-    await story.until_available("alone")
-    worker = story.uid("alone-0-1")
-    story.force_delete("alone-0-1")
-    await story.until(lambda: story.uid("alone-0-1") not in ("", worker), what="that one pod to be replaced")
-    await story.until_available("alone")
-
-
-STORIES: Final[dict[str, Callable[[Story], Awaitable[None]]]] = {
-    story.__name__: story
-    for story in (
-        force_deleted_worker_recreates_its_group,
-        two_failures_in_one_group_are_one_recreation,
-        worker_deleted_while_the_controller_was_down,
-        fifth_group_waits_for_a_rack_of_its_own,
-        workers_wait_for_a_ready_leader,
-        set_is_scaled_and_deleted,
-        changed_template_is_rolled_out_and_old_revisions_go,
-        policy_none_leaves_a_failure_alone,
-    )
-}
-
-
-async def record(name: str, path: Path) -> None:
-    """Play a story and export its journal. Raises ``TimeoutError`` where it does not come to its end."""
+async def record(tale: Callable[[Story], Awaitable[None]], path: Path) -> None:
+    """Play a story and export its journal to ``path``. Raises ``TimeoutError`` where it does not come to its end."""
     with tempfile.TemporaryDirectory() as scratch:
         data_dir = Path(scratch)
-        async with _staged(data_dir) as story:
-            await STORIES[name](story)
+        async with staged(data_dir) as story:
+            await tale(story)
         async with server_for_reading(data_dir) as settings:
             connection = await connect(settings, name="recording")
             try:
@@ -217,7 +143,8 @@ async def record(name: str, path: Path) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _staged(data_dir: Path) -> AsyncIterator[Story]:
+async def staged(data_dir: Path) -> AsyncIterator[Story]:
+    """A cluster of four racks, with the controller running until the end of the block."""
     simulation = Simulation(
         nodes=racks(4, nodes_per_rack=4, key=RACK),
         admission=set_admission,
@@ -230,30 +157,3 @@ async def _staged(data_dir: Path) -> AsyncIterator[Story]:
             yield story
         finally:
             await story.stop_controller()
-
-
-def _own_revisions(story: Story) -> list[dict[str, Any]]:
-    revisions = story.simulation.api.select(kinds.REVISIONS, namespace=NAMESPACE)
-    return [
-        revision
-        for revision in revisions
-        if any(owner["kind"] == "LeaderWorkerSet" for owner in revision["metadata"].get("ownerReferences", []))
-    ]
-
-
-def main() -> None:
-    """Record the stories named on the command line."""
-    names = sys.argv[1:]
-    unknown = [name for name in names if name not in STORIES]
-    if unknown or not names:
-        raise SystemExit(f"name one or more of: {', '.join(STORIES)}")
-    for name in names:
-        path = FOLDER / f"{name}.jsonl.gz"
-        if path.exists():
-            raise SystemExit(f"{path.name} is there: a golden journal is never rewritten")
-        asyncio.run(record(name, path))
-        print(f"{path.name}: {path.stat().st_size} bytes")
-
-
-if __name__ == "__main__":
-    main()

@@ -5,20 +5,32 @@ changed on purpose needs a new version of the machine (``decisions.MACHINE_VERSI
 that says what became better, and a new journal beside the old.
 """
 
+import itertools
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import pytest
 
 from adapters.cli.options import JournalSource
 from adapters.cli.reading import open_for_reading
 from lws_events import decisions
-from lws_events.decisions import FailureLeftAlone, GroupRecreationStarted
+from lws_events.decisions import (
+    FailureLeftAlone,
+    GroupKept,
+    GroupRecreationPostponed,
+    GroupRecreationStarted,
+    ObjectLeftAlone,
+    RolloutBlocked,
+    RolloutStepped,
+)
 from lws_events.fleet import Fleet
 from projections.verify import verify
-from tests.journals.recording import FOLDER, STORIES
+from tests.journals.recording import FOLDER
+from tests.journals.stories import PRESENT, STORIES
 
-JOURNALS: Final = sorted(FOLDER.glob("*.jsonl.gz"))
+Fact = TypeVar("Fact")
+
+JOURNALS: Final = sorted(FOLDER.rglob("*.jsonl.gz"))
 
 CHANGED_ON_PURPOSE: Final[dict[str, str]] = {
     "changed_template_is_rolled_out_and_old_revisions_go": "rolling updates go group by group, within the budget",
@@ -28,47 +40,103 @@ CHANGED_ON_PURPOSE: Final[dict[str, str]] = {
     "worker_deleted_while_the_controller_was_down": "as above",
     "set_is_scaled_and_deleted": "a change of the number of groups is on record, with its reason",
 }
-"""Journals of earlier machines in which this one decides otherwise: name → what became better."""
+"""Journals of machine 1 in which this one decides otherwise: name → what became better."""
 
 
-def test_every_story_has_its_journal() -> None:
-    assert {path.name.removesuffix(".jsonl.gz") for path in JOURNALS} == set(STORIES)
+def name_of(path: Path) -> str:
+    return str(path.relative_to(FOLDER)).removesuffix(".jsonl.gz")
 
 
-@pytest.mark.parametrize("path", JOURNALS, ids=lambda path: path.name)
+def test_every_story_has_its_journal_of_the_present_machine() -> None:
+    assert {path.name.removesuffix(".jsonl.gz") for path in PRESENT.iterdir()} == set(STORIES)
+
+
+def test_only_journals_of_earlier_machines_may_be_decided_otherwise() -> None:
+    assert set(CHANGED_ON_PURPOSE) <= {name_of(path) for path in JOURNALS if path.parent != PRESENT}
+
+
+@pytest.mark.parametrize("path", JOURNALS, ids=name_of)
 def test_the_recorded_decisions_are_made_again(path: Path) -> None:
     with open_for_reading(JournalSource(file=path)) as reader:
         result = verify(reader.events(), reader.decisions(), Fleet())
-    changed = path.name.removesuffix(".jsonl.gz") in CHANGED_ON_PURPOSE
+    changed = name_of(path) in CHANGED_ON_PURPOSE
     assert (result.differences > 0) == changed, result.first
     assert result.decisions > 0
     if result.machines == (decisions.MACHINE_VERSION,):
         assert result.undecided == 0
 
 
-def recreations(name: str) -> list[GroupRecreationStarted]:
-    with open_for_reading(JournalSource(file=FOLDER / f"{name}.jsonl.gz")) as reader:
+def facts_of(path: Path, kind: type[Fact]) -> list[Fact]:
+    with open_for_reading(JournalSource(file=path)) as reader:
         facts = [fact for recorded in reader.decisions() for fact in recorded.decision.facts]
-    return [fact for fact in facts if isinstance(fact, GroupRecreationStarted)]
+    return [fact for fact in facts if isinstance(fact, kind)]
+
+
+def of_both_machines(name: str) -> list[Path]:
+    return [folder / f"{name}.jsonl.gz" for folder in (FOLDER, PRESENT)]
+
+
+RECREATED: Final = {
+    "force_deleted_worker_recreates_its_group": ["sample-1"],
+    "two_failures_in_one_group_are_one_recreation": ["sample-0"],
+    "worker_deleted_while_the_controller_was_down": ["sample-1"],
+    "set_is_scaled_and_deleted": [],
+    "changed_template_is_rolled_out_and_old_revisions_go": [],
+    "policy_none_leaves_a_failure_alone": [],
+}
 
 
 @pytest.mark.parametrize(
-    ("name", "groups"),
-    [
-        ("force_deleted_worker_recreates_its_group", ["sample-1"]),
-        ("two_failures_in_one_group_are_one_recreation", ["sample-0"]),
-        ("worker_deleted_while_the_controller_was_down", ["sample-1"]),
-        ("set_is_scaled_and_deleted", []),
-        ("changed_template_is_rolled_out_and_old_revisions_go", []),
-        ("policy_none_leaves_a_failure_alone", []),
-    ],
+    ("path", "groups"),
+    [(path, groups) for name, groups in RECREATED.items() for path in of_both_machines(name)],
 )
-def test_each_journal_protects_what_it_is_named_for(name: str, groups: list[str]) -> None:
-    assert [recreation.group for recreation in recreations(name)] == groups
+def test_each_journal_protects_what_it_is_named_for(path: Path, groups: list[str]) -> None:
+    assert [recreation.group for recreation in facts_of(path, GroupRecreationStarted)] == groups
 
 
-def test_a_failure_left_alone_says_why() -> None:
-    path = FOLDER / "policy_none_leaves_a_failure_alone.jsonl.gz"
-    with open_for_reading(JournalSource(file=path)) as reader:
-        facts = [fact for recorded in reader.decisions() for fact in recorded.decision.facts]
-    assert [fact.because for fact in facts if isinstance(fact, FailureLeftAlone)] == ["restart policy None"]
+@pytest.mark.parametrize("path", of_both_machines("policy_none_leaves_a_failure_alone"))
+def test_a_failure_left_alone_says_why(path: Path) -> None:
+    assert [fact.because for fact in facts_of(path, FailureLeftAlone)] == ["restart policy None"]
+
+
+def steps(name: str) -> list[tuple[int, int]]:
+    found = facts_of(PRESENT / f"{name}.jsonl.gz", RolloutStepped)
+    return [(step.partition, step.replicas) for step in found]
+
+
+def test_a_surge_comes_before_the_steps_and_goes_after_them() -> None:
+    found = steps("rolling_update_keeps_to_its_budget_with_a_surge")
+    assert found[0] == (4, 6)
+    assert found[-1] == (0, 4)
+    assert [partition for partition, _ in found] == sorted((partition for partition, _ in found), reverse=True)
+
+
+def test_a_second_template_parks_the_partition_again() -> None:
+    partitions = [partition for partition, _ in steps("second_template_and_scale_down_in_mid_rollout")]
+    assert partitions[0] == 6
+    assert partitions[-1] == 0
+    assert any(after > before for before, after in itertools.pairwise(partitions)) or 3 in partitions
+
+
+def test_a_canary_stops_at_the_partition_until_it_is_lowered() -> None:
+    partitions = [partition for partition, _ in steps("canary_waits_at_its_partition")]
+    assert 3 in partitions
+    assert partitions[-1] == 0
+    assert partitions == sorted(partitions, reverse=True)
+
+
+def test_a_blocked_rollout_names_the_group_that_holds_the_budget() -> None:
+    path = PRESENT / "rollout_blocked_by_a_broken_group_says_so_and_goes_on.jsonl.gz"
+    assert [fact.groups for fact in facts_of(path, RolloutBlocked)] == [("stuck-0",)]
+
+
+def test_a_crash_loop_is_answered_at_once_then_later_then_not_at_all() -> None:
+    path = PRESENT / "group_that_fails_again_and_again_waits_longer_and_is_kept.jsonl.gz"
+    assert [fact.attempt for fact in facts_of(path, GroupRecreationStarted)] == [1, 2]
+    assert [fact.attempt for fact in facts_of(path, GroupRecreationPostponed)] == [2]
+    assert [fact.group for fact in facts_of(path, GroupKept)] == ["looping-0"]
+
+
+def test_an_object_of_others_is_left_alone() -> None:
+    path = PRESENT / "foreign_statefulset_is_left_alone.jsonl.gz"
+    assert ("StatefulSet", "sample-1") in {(fact.kind, fact.name) for fact in facts_of(path, ObjectLeftAlone)}
