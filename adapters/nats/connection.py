@@ -1,10 +1,9 @@
 """A connection to NATS that is never given up.
 
-nats-py leaves four gaps that this module closes: a request that is under way when the connection breaks waits for its
-whole time limit (here it fails at once); a connection that the server refuses once during a reconnect is closed for
-good (here it is opened again); errors that no callback takes are printed and forgotten (here they are logged and the
-last one is named in the error that the caller gets); a server that lives but cannot serve, because it is cut off from
-the others of its cluster, is never left (here another one is tried). It knows nothing of JetStream.
+Gaps of nats-py that this module closes: a request under way when the connection breaks waits for its whole time limit
+(here it fails at once); a connection that is refused once during a reconnect is closed for good (here it is opened
+again); errors that no callback takes are printed and forgotten (here they are logged, and the last one is named to the
+caller); a server that is cut off from its cluster is never left (here it is). It knows nothing of JetStream.
 """
 
 import asyncio
@@ -212,12 +211,8 @@ class Connection:
         if self._client.is_connected and len(self._client.servers) > 1 and not self._closing:
             url = self._client.connected_url
             _log.warning("the NATS server does not serve; another one is tried", server=url.netloc if url else None)
-            self._abort()
-
-    def _abort(self) -> None:
-        """Break the connection. A close would wait for what the other side may never take."""
-        if (writer := self._stream_writer) is not None:
-            writer.transport.abort()
+            if self._stream_writer is not None:
+                self._stream_writer.transport.abort()  # a close would wait for what the other side may never take
 
     @property
     def _stream_writer(self) -> asyncio.StreamWriter | None:
