@@ -16,6 +16,7 @@ from adapters.cli.errors import NoSuchThing
 from adapters.cli.options import JournalSource
 from adapters.journal.errors import JournalDamaged
 from adapters.journal.port import Journal, Record, Stream
+from adapters.journal.snapshots.last_known import last_known
 from lws_events import decisions, events, subjects
 from lws_events.subjects import SetName
 from projections.journal import RecordedDecision, RecordedEvent, Step, pair
@@ -103,8 +104,8 @@ class JournalReader:
 
     def set_names(self) -> list[SetName]:
         """All sets that the journal ever saw, sorted."""
-        latest = self.wait(self._journal.events.latest(subjects.observations_filter(self.cluster, subjects.SET)))
-        addresses = [subjects.parse(record.subject) for record in latest.records]
+        wanted = subjects.observations_filter(self.cluster, subjects.SET)
+        addresses = [subjects.parse(record.subject) for record in self.wait(last_known(self._journal, wanted))]
         return sorted({address.set_name for address in addresses if address is not None})
 
     def find_set(self, text: str, *, namespace: str | None) -> SetName:

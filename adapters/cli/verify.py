@@ -1,6 +1,6 @@
-"""``lws-events verify``: recompute every decision of a journal and compare."""
+"""``lws-events verify``: recompute every decision of a journal and compare, with this release or with another one."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -10,27 +10,60 @@ from adapters.cli.options import JournalSource, Output, OutputOption, reads_jour
 if TYPE_CHECKING:
     from projections.verify import Difference, Verification
 
+AgainstOption = Annotated[
+    str | None,
+    typer.Option(
+        "--against",
+        metavar="PATH|VERSION",
+        help="Another release: a source tree, a wheel, a virtual environment, an interpreter, or a version that pip "
+        "can get. Its decisions are compared with this release's.",
+        show_default=False,
+    ),
+]
+
 
 @reads_journal
-def command(source: JournalSource, output: OutputOption = Output.TABLE) -> None:
+def command(*, source: JournalSource, against: AgainstOption = None, output: OutputOption = Output.TABLE) -> None:
     """Recompute all decisions of a journal with this version, and compare them with the recorded ones.
 
-    Exit code 0: no difference. Exit code 1: there are; the first is shown with its event and both sides. Events at the
-    end that nobody has decided yet are no difference. A running controller is not disturbed.
+    With [bold]--against[/bold] another release runs beside this one, in a process of its own, on the same events and
+    recorded decisions; the first different decision about each set is shown with both sides and the state before it.
+
+    Exit code 0: no difference. Exit code 1: there are; the first is shown with its event and both sides. Exit code 3:
+    the journal cannot be reached, or the other release cannot be run or does not know what the journal has. Events at
+    the end that nobody has decided yet are no difference. A running controller is not disturbed.
 
     Examples:
 
       lws-events verify
       lws-events verify --file incident.jsonl.gz
+      lws-events verify --against ../lws-events-next --file incident.jsonl.gz
+      lws-events verify --against 0.2.0 -o json
       lws-events verify --nats-url nats://bus:4222 --cluster prod -o json
     """
+    if against is not None:
+        from adapters.cli.comparing import compare_with_release
+
+        if compare_with_release(source, against, output=output):
+            raise typer.Exit(FAILED)
+        return
     from adapters.cli.printing import print_json, progress
     from adapters.cli.reading import open_for_reading
+    from adapters.journal.snapshots.beginning import begin
     from lws_events.fleet import Fleet
     from projections.verify import verify
 
     with open_for_reading(source) as reader, progress("verifying", total=reader.bounds.events) as advance:
-        result = verify(reader.events(), reader.decisions(), Fleet(), on_step=advance)
+        # A journal without its first events is verified from the snapshots with which it begins.
+        restored = reader.wait(begin(reader.journal, from_newest=False))
+        fleet, decided = (restored.fleet, restored.decisions) if restored is not None else (Fleet(), 0)
+        begins = fleet.sequence
+        result = verify(
+            (event for event in reader.events() if event.sequence > begins),
+            (recorded for recorded in reader.decisions() if recorded.sequence > decided),
+            fleet,
+            on_step=advance,
+        )
     if output is Output.JSON:
         print_json(_as_json(result))
     else:

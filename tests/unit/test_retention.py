@@ -9,7 +9,7 @@ from adapters.controller.keeping import Keeping
 from adapters.controller.sweeping import Sweeper
 from adapters.journal.epoch import current_epoch
 from adapters.journal.errors import JournalUnavailable
-from adapters.journal.memory import MemoryJournal
+from adapters.journal.memory import MemoryJournal, MemoryStream
 from adapters.journal.port import Message
 from adapters.journal.retention.limits import Extent, Limits, Place, beginning, is_due
 from adapters.journal.retention.purge import Retention
@@ -166,3 +166,70 @@ async def test_a_leader_sweeps_and_purges_by_itself(scenario: Scenario) -> None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
     assert Keeping().after_sweeps_of(memory.journal, now_ms=lambda: 0) is None
+
+
+class _Crash(BaseException):
+    """As a kill: nothing after it runs."""
+
+
+def _crash_at(memory: MemoryJournal, operation: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let the process end at its so-manieth change of snapshots, or purge, before or after it is done."""
+    done: list[str] = []
+
+    def crashing(stream: MemoryStream, method: str) -> None:
+        original = getattr(stream, method)
+
+        async def change(*arguments: object, **options: object) -> object:
+            done.append(f"{stream.name}.{method}")
+            if len(done) == (operation + 1) // 2 and operation % 2:
+                raise _Crash
+            result = await original(*arguments, **options)
+            if len(done) == operation // 2 and not operation % 2:
+                raise _Crash
+            return result
+
+        monkeypatch.setattr(stream, method, change)
+
+    for stream, methods in (
+        (memory.snapshots, ("append", "purge")),
+        (memory.events, ("purge",)),
+        (memory.decisions, ("purge",)),
+    ):
+        for method in methods:
+            crashing(stream, method)
+    return done
+
+
+@pytest.mark.parametrize("operation", range(1, 69))
+async def test_killed_at_any_moment_of_a_sweep_or_a_purge(
+    scenario: Scenario, operation: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    memory = MemoryJournal("test")
+    known: dict[str, set[str]] = {}
+    pods = subjects.observations_filter("test", subjects.POD)
+    crashed = False
+    with monkeypatch.context() as patches:
+        done = _crash_at(memory, operation, patches)
+        async with running(memory.journal) as (engine, _):
+            taking = sweeper(engine, memory.journal)
+            retention = Retention(memory.journal, Limits(events=4), now_ms=lambda: 0)
+            for end in (6, 12, 18, 23):
+                await append(memory.journal, scenario, start=end - 6 if end < 23 else 18, end=end)
+                await until_folded(engine, await memory.events.last_sequence())
+                known["pods"] = {one.subject for one in await last_known(memory.journal, pods)}
+                try:
+                    await taking.sweep()
+                    await retention.after_sweep(taking.take_place)
+                except _Crash:
+                    crashed = True
+                    break
+            await engine.settled()
+            await until_folded(engine, await memory.events.last_sequence())
+            expected = states(engine)
+    assert crashed == (operation <= 2 * len(done))
+    async with running(memory.journal) as (engine, _):
+        assert states(engine) == expected
+        assert {one.subject for one in await last_known(memory.journal, pods)} >= known["pods"]
+        await sweeper(engine, memory.journal).sweep()
+    async with running(memory.journal) as (engine, _):
+        assert states(engine) == expected
