@@ -23,14 +23,15 @@ RACK: Final = "example.com/rack"
 class LivingCluster:
     """Its times are drawn: no two pods take as long. What happens is recorded from the first moment."""
 
-    def __init__(self, seed: int, *, rack_count: int = 6, nodes_per_rack: int = 2) -> None:
+    def __init__(self, seed: int, *, rack_count: int = 6, nodes_per_rack: int = 2, gate: bool = True) -> None:
+        """``gate``: feature gate ``MaxUnavailableStatefulSet``."""
         self.chance = random.Random(seed)
         self.steps: list[Step] = []
         self.simulation = Simulation(
             seed=seed,
             nodes=racks(rack_count, nodes_per_rack=nodes_per_rack, key=RACK),
             admission=set_admission,
-            settings=SimulationSettings(),
+            settings=SimulationSettings(statefulset_max_unavailable=gate),
         )
         controller = Controller(self.simulation, fleet=Fleet(), known=Known())
         self.world = World(self.simulation, controller, gang=None)

@@ -11,7 +11,7 @@ from adapters.cli.replay import parse_at
 
 if TYPE_CHECKING:
     from adapters.simulation.objects import Object
-    from adapters.what_if.asking import State
+    from adapters.what_if.asking import Request, State, Times, Told
 
 _QUESTION = "What is asked"
 _ASSUMED = "What is assumed"
@@ -152,16 +152,15 @@ def command(
       lws-events what-if --lose topology.kubernetes.io/rack=r3 --node-removed-after 5m
       lws-events what-if default/sample --kubeconfig ~/.kube/config --time-to-ready 4m
     """
-    from adapters.cli.forecasts import forecast_lines
-    from adapters.cli.printing import console, print_json, progress
-    from adapters.what_if.asking import Request, Times, ask_twice
+    from adapters.what_if.asking import Request, Times
     from adapters.what_if.inventory import InventoryError, read_nodes
     from adapters.what_if.questions import QuestionError, read_manifest
 
-    if kubeconfig is not None and at is not None:
-        raise WrongUsage("--at needs a journal: a cluster only knows its present", hint="leave --kubeconfig out")
-    if node_removed_after is not None and not (lose_node or lose):
-        raise WrongUsage("--node-removed-after is about lost nodes", hint="add --lose-node or --lose")
+    _require_sense(kubeconfig=kubeconfig, at=at, removed_after=node_removed_after, lost=bool(lose_node or lose))
+    times = Times(
+        ready_seconds=_seconds("--time-to-ready", time_to_ready),
+        end_seconds=_seconds("--time-to-stop", time_to_stop),
+    )
     try:
         request = Request(
             set_name=set_name,
@@ -174,22 +173,39 @@ def command(
         )
         given = read_nodes(nodes) if nodes is not None else []
         state = _of_journal(source, at, given) if kubeconfig is None else _of_cluster(kubeconfig, given)
-        times = Times(
-            ready_seconds=_seconds("--time-to-ready", time_to_ready),
-            end_seconds=_seconds("--time-to-stop", time_to_stop),
-        )
-        with progress("groups ready again", total=state.groups) as advance:
-            told = ask_twice(state, request, times=times, on_progress=advance)
+        told = _told(state, request, times)
     except (QuestionError, InventoryError) as error:
         raise CliError(str(error)) from error
-    if output is Output.JSON:
-        print_json(told)
-    else:
-        screen = console()
-        for line in forecast_lines(told):
-            screen.print(line)
+    _print(told, output)
     if not told.finishes:
         raise typer.Exit(FAILED)
+
+
+def _require_sense(*, kubeconfig: Path | None, at: str | None, removed_after: str | None, lost: bool) -> None:
+    if kubeconfig is not None and at is not None:
+        raise WrongUsage("--at needs a journal: a cluster only knows its present", hint="leave --kubeconfig out")
+    if removed_after is not None and not lost:
+        raise WrongUsage("--node-removed-after is about lost nodes", hint="add --lose-node or --lose")
+
+
+def _print(told: "Told", output: Output) -> None:
+    from adapters.cli.forecasts import forecast_lines
+    from adapters.cli.printing import console, print_json
+
+    if output is Output.JSON:
+        print_json(told)
+        return
+    screen = console()
+    for line in forecast_lines(told):
+        screen.print(line)
+
+
+def _told(state: "State", request: "Request", times: "Times") -> "Told":
+    from adapters.cli.printing import progress
+    from adapters.what_if.asking import ask_twice
+
+    with progress("groups ready again", total=state.groups) as advance:
+        return ask_twice(state, request, times=times, on_progress=advance)
 
 
 def _text(path: Path) -> str:

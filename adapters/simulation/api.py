@@ -35,11 +35,19 @@ class Api:
     """The one way to read and write the simulated cluster."""
 
     def __init__(
-        self, store: Store, clock: Clock, rng: random.Random, *, admission: Admission = admit_everything
+        self,
+        store: Store,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        admission: Admission = admit_everything,
+        statefulset_max_unavailable: bool = True,
     ) -> None:
         self.store = store
         self.clock = clock
-        self._writing = Writing(store, clock, rng, admission=admission)
+        self._writing = Writing(
+            store, clock, rng, admission=admission, statefulset_max_unavailable=statefulset_max_unavailable
+        )
         self.writes: dict[tuple[str, str], int] = {}
         """Requests that changed the store, by ``(verb, plural)``: what benchmarks and "idle is silent" tests count."""
 

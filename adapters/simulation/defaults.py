@@ -48,6 +48,16 @@ def initial_status(kind: Kind, obj: Object) -> Object:
     return bare
 
 
+def without_max_unavailable(stateful_set: Object) -> Object:
+    """A StatefulSet as an API server without the feature gate ``MaxUnavailableStatefulSet`` keeps it."""
+    strategy = objects.spec(stateful_set).get("updateStrategy") or {}
+    rolling = strategy.get("rollingUpdate") or {}
+    if "maxUnavailable" not in rolling:
+        return stateful_set
+    kept = {key: value for key, value in rolling.items() if key != "maxUnavailable"}
+    return {**stateful_set, "spec": {**stateful_set["spec"], "updateStrategy": {**strategy, "rollingUpdate": kept}}}
+
+
 def _lacking(obj: Object, /, **defaults: Any) -> Object:
     """The object with the defaults that it lacks, before its own fields."""
     missing = {key: value for key, value in defaults.items() if obj.get(key) is None}

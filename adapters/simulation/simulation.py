@@ -39,6 +39,9 @@ class SimulationSettings:
     epoch: datetime = EPOCH
     """The date of second 0."""
     history_max: int = HISTORY_MAX
+    statefulset_max_unavailable: bool = True
+    """Feature gate ``MaxUnavailableStatefulSet``. Off: the API server drops the field, and StatefulSets are rolled one
+    pod after the other."""
 
 
 class NotReachedError(AssertionError):
@@ -65,7 +68,13 @@ class Simulation:
 
         self.clock = Clock(rng("clock"), epoch=self.settings.epoch, random_order=self.settings.random_order)
         self.store = Store(history_max=self.settings.history_max)
-        self.api = Api(self.store, self.clock, rng("identities"), admission=admission)
+        self.api = Api(
+            self.store,
+            self.clock,
+            rng("identities"),
+            admission=admission,
+            statefulset_max_unavailable=self.settings.statefulset_max_unavailable,
+        )
         latency = self.settings.controller_latency
         self.statefulsets = StatefulSets(self.api, latency=latency)
         self.garbage_collector = GarbageCollector(self.api, latency=latency)

@@ -1,7 +1,7 @@
 """The StatefulSet controller: keeps the pods of each set at their ordinals and rolls them to a new template.
 
-It follows the controller of Kubernetes 1.36 with the feature gate ``MaxUnavailableStatefulSet`` on (spec 4.5.5):
-both pod management policies, ordinals that do not start at 0, partition, maxUnavailable, minReadySeconds, ended pods
+It follows the controller of Kubernetes 1.36, with the feature gate ``MaxUnavailableStatefulSet`` or without (4.5.5),
+with both pod management policies, ordinals that do not start at 0, partition, minReadySeconds, ended pods
 replaced, orphans adopted. Its view is never stale, only late by the latency of its queue.
 """
 
@@ -159,8 +159,11 @@ class StatefulSets:
         unhealthy = self._first_unavailable(look)
         if self._each(look, range(len(look.condemned)), lambda look, i: self._condemn(look, i, unhealthy=unhealthy)):
             return
-        if look.set_["spec"]["updateStrategy"]["type"] == "RollingUpdate":
-            self._roll(look)
+        strategy = look.set_["spec"]["updateStrategy"]
+        if strategy["type"] == "RollingUpdate":
+            rolling = strategy.get("rollingUpdate") or {}
+            roll = self._roll if "maxUnavailable" in rolling else self._roll_one
+            roll(look, rolling)
 
     @staticmethod
     def _each(look: _Pass, items: Iterable[int], action: Callable[[_Pass, int], bool]) -> bool:
@@ -203,16 +206,15 @@ class StatefulSets:
         self._delete(pod)
         return look.ordered
 
-    def _roll(self, look: _Pass) -> None:
+    def _roll(self, look: _Pass, rolling: Object) -> None:
         """Delete outdated pods at or above the partition, highest first, within what may be unavailable."""
-        rolling = look.set_["spec"]["updateStrategy"].get("rollingUpdate") or {}
         replicas = look.set_["spec"]["replicas"]
         unavailable = sum(
             1
             for ordinal in look.ordinals
             if (pod := look.replicas.get(ordinal)) is None or objects.terminating(pod) or not self._available(look, pod)
         )
-        budget = max_unavailable(rolling.get("maxUnavailable", 1), replicas=replicas) - unavailable
+        budget = max_unavailable(rolling["maxUnavailable"], replicas=replicas) - unavailable
         update = objects.name(look.revisions.update)
         for index in range(replicas - 1, rolling.get("partition", 0) - 1, -1):
             if budget <= 0:
@@ -222,6 +224,18 @@ class StatefulSets:
                 self._delete(pod)
                 look.removed_current += 1
                 budget -= 1
+
+    def _roll_one(self, look: _Pass, rolling: Object) -> None:
+        """Without the feature gate: the highest outdated pod, once all above it are available."""
+        update = objects.name(look.revisions.update)
+        for index in range(look.set_["spec"]["replicas"] - 1, rolling.get("partition", 0) - 1, -1):
+            pod = look.replicas.get(look.ordinals.start + index)
+            if pod is not None and revision_of(pod) != update and not objects.terminating(pod):
+                self._delete(pod)
+                look.removed_current += 1
+                return
+            if pod is None or objects.terminating(pod) or not self._available(look, pod):
+                return
 
     def _create(self, look: _Pass, ordinal: int) -> None:
         rolling = look.set_["spec"]["updateStrategy"].get("rollingUpdate")

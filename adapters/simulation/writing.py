@@ -28,7 +28,16 @@ _SUFFIX: Final = "bcdfghjklmnpqrstvwxz2456789"
 class Writing:
     """The rules that every create and update goes through."""
 
-    def __init__(self, store: Store, clock: Clock, rng: random.Random, *, admission: Admission) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        rng: random.Random,
+        *,
+        admission: Admission,
+        statefulset_max_unavailable: bool = True,
+    ) -> None:
+        self._statefulset_max_unavailable = statefulset_max_unavailable
         self._store = store
         self._clock = clock
         self._rng = rng
@@ -61,7 +70,7 @@ class Writing:
         metadata["creationTimestamp"] = self._clock.timestamp()
         if kind.generation != "none":
             metadata["generation"] = 1
-        return defaults.initial_status(kind, defaults.apply(kind, obj))
+        return defaults.initial_status(kind, self._defaulted(kind, obj))
 
     def _check_namespace(self, metadata: Object, namespace: str) -> None:
         sent = metadata.get("namespace")
@@ -113,10 +122,16 @@ class Writing:
         new = objects.with_metadata({**new, "apiVersion": kind.api_version, "kind": kind.kind}, **kept)
         if kind.status:
             new = with_part(new, "status", old.get("status"))
-        new = self.admitted(kind, defaults.apply(kind, new), old, user=user)
+        new = self.admitted(kind, self._defaulted(kind, new), old, user=user)
         if kind.generation != "none" and _content(kind, new) != _content(kind, old):
             new = objects.with_metadata(new, generation=old["metadata"]["generation"] + 1)
         return new
+
+    def _defaulted(self, kind: Kind, obj: Object) -> Object:
+        obj = defaults.apply(kind, obj)
+        if kind is kinds.STATEFULSETS and not self._statefulset_max_unavailable:
+            return defaults.without_max_unavailable(obj)
+        return obj
 
     def admitted(self, kind: Kind, obj: Object, old: Object | None, *, user: str) -> Object:
         """The object after admission and validation."""
@@ -131,7 +146,7 @@ class Writing:
         )
         admitted = self._admission(request)
         if admitted is not obj:
-            admitted = defaults.apply(kind, admitted)
+            admitted = self._defaulted(kind, admitted)
         if old is None:
             validation.created(kind, admitted)
             if self._store.get(kind, objects.namespace(admitted), objects.name(admitted)) is not None:

@@ -28,6 +28,7 @@ class Rebuilder:
     """Puts sets into a simulation that has nodes and nothing else. Time must not move meanwhile."""
 
     def __init__(self, simulation: Simulation, known: Known, *, pods: PodMaker) -> None:
+        self._has_max_unavailable = simulation.settings.statefulset_max_unavailable
         self._simulation = simulation
         self._pods = pods
         self._views: dict[SetName, dict[str, dict[str, Any]]] = {}
@@ -60,7 +61,10 @@ class Rebuilder:
             fields = {manager: frozenset(fields_of({key: known[key] for key in known if key != "status"}))}
             now = self._simulation.clock.timestamp()
             known = objects.with_metadata(known, managedFields=dump(fields, previous=None, now=now))
-        return self._simulation.store.put(kind, simulated_defaults.apply(kind, known))
+        defaulted = simulated_defaults.apply(kind, known)
+        if kind is kinds.STATEFULSETS and not self._has_max_unavailable:
+            defaulted = simulated_defaults.without_max_unavailable(defaulted)
+        return self._simulation.store.put(kind, defaulted)
 
     def _metadata(self, state: Aggregate, name: str, view: events.View, **fields: Any) -> Object:
         metadata: Object = {

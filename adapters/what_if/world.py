@@ -23,7 +23,7 @@ from adapters.what_if.controller import Controller
 from adapters.what_if.past import Past
 from adapters.what_if.pods import PodMaker, image_waited_for
 from adapters.what_if.rebuilding import Rebuilder
-from lws_events import events, subjects
+from lws_events import events, names, subjects
 from lws_events.admission import Surroundings
 from lws_events.fleet import Fleet
 from lws_events.gang import VOLCANO, GangScheduling
@@ -70,7 +70,13 @@ def rebuilt(past: Past, *, nodes: Iterable[Object], pace: Pace) -> World:
     """The cluster of a past. The past stays as it is."""
     gang = gang_of(past)
     admission = _admission(gang)
-    simulation = _simulation(_epoch(past.at_ms), pace=pace, admission=admission, version=past.version)
+    simulation = _simulation(
+        _epoch(past.at_ms),
+        pace=pace,
+        admission=admission,
+        version=past.version,
+        max_unavailable=not _has_dropped_max_unavailable(past),
+    )
     wanted = past.names()
     known, fleet = _restricted(past, wanted)
     needed = {
@@ -98,7 +104,17 @@ def adopted(
 ) -> World:
     """The cluster that an API server listed, taken over by a controller without memory."""
     version = max((_version(one) for listed in found.values() for one in listed), default=0)
-    simulation = _simulation(_epoch(at_ms), pace=pace, admission=_admission(gang), version=version)
+    rolled = [
+        (objects.spec(one).get("updateStrategy") or {}).get("rollingUpdate")
+        for one in found.get(kinds.STATEFULSETS, ())
+    ]
+    simulation = _simulation(
+        _epoch(at_ms),
+        pace=pace,
+        admission=_admission(gang),
+        version=version,
+        max_unavailable=all("maxUnavailable" in rolling for rolling in rolled if rolling is not None),
+    )
     _make_namespaces(simulation, {objects.namespace(one) for listed in found.values() for one in listed} - {""})
     for kind, listed in found.items():
         for one in listed:
@@ -138,7 +154,21 @@ _RECALLED: Final = (
 )
 
 
-def _simulation(epoch: datetime, *, pace: Pace, admission: Admission, version: int) -> Simulation:
+def _has_dropped_max_unavailable(past: Past) -> bool:
+    """Whether the API server keeps no ``maxUnavailable`` of StatefulSets, as those of leaders show."""
+    views = [entry.view for _, entry in past.known.live(subjects.STATEFULSET)]
+    return any(
+        isinstance(view, events.StatefulSetObserved)
+        and (view.owner is None or view.owner.kind == names.KIND)
+        and view.partition is not None
+        and view.max_unavailable is None
+        for view in views
+    )
+
+
+def _simulation(
+    epoch: datetime, *, pace: Pace, admission: Admission, version: int, max_unavailable: bool
+) -> Simulation:
     ready, end = pace.pod_ready_seconds, pace.pod_end_seconds
     simulation = Simulation(
         seed=_SEED,
@@ -150,6 +180,7 @@ def _simulation(epoch: datetime, *, pace: Pace, admission: Admission, version: i
             kubelet=KubeletSettings(start=(ready, ready), stop=(end, end)),
             epoch=epoch,
             history_max=_HISTORY_MAX,
+            statefulset_max_unavailable=max_unavailable,
         ),
     )
     simulation.store.revision = max(simulation.store.revision, version)

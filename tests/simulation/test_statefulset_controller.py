@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from adapters.simulation import Simulation, kinds, objects
+from adapters.simulation import Simulation, SimulationSettings, kinds, objects
 from adapters.simulation.objects import Object
 from tests.simulation.manifests import pod, statefulset
 
@@ -98,6 +98,21 @@ def test_the_partition_keeps_lower_ordinals_and_rebuilds_them_from_their_revisio
     assert set(images(simulation).values()) == {"new"}
     status = get(simulation)["status"]
     assert status["currentRevision"] == status["updateRevision"]
+
+
+def test_without_the_feature_gate_pods_are_rolled_one_after_the_other() -> None:
+    simulation = Simulation(seed=3, settings=SimulationSettings(statefulset_max_unavailable=False))
+    create(simulation, replicas=4, image="old")
+    new_image(simulation, updateStrategy={"rollingUpdate": {"maxUnavailable": 3}})
+    assert get(simulation)["spec"]["updateStrategy"]["rollingUpdate"] == {"partition": 0}
+    ends: list[str] = []
+    worst = 0
+    while simulation.step():
+        pods = simulation.api.select(kinds.PODS, namespace=NS)
+        ends += [objects.name(pod) for pod in pods if objects.terminating(pod) and objects.name(pod) not in ends]
+        worst = max(worst, 4 - sum(objects.is_true(pod, "Ready") and not objects.terminating(pod) for pod in pods))
+    assert (ends, worst) == (["s-3", "s-2", "s-1", "s-0"], 1)
+    assert set(images(simulation).values()) == {"new"}
 
 
 @pytest.mark.parametrize("max_unavailable", [1, 2, "50%"])

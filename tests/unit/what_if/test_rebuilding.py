@@ -42,9 +42,10 @@ def test_nothing_is_news_at_any_moment(spec: dict[str, Any], seconds: float) -> 
     assert rebuild(cluster).differences == []
 
 
+@pytest.mark.parametrize("gate", [True, False])
 @pytest.mark.parametrize("moments", [1, 5, 9, 16])
-def test_nothing_is_news_in_the_middle_of_an_update(moments: int) -> None:
-    cluster = LivingCluster(5)
+def test_nothing_is_news_in_the_middle_of_an_update(moments: int, *, gate: bool) -> None:
+    cluster = LivingCluster(5, gate=gate)
     rolling = {"type": "RollingUpdate", "rollingUpdateConfiguration": {"maxUnavailable": 2, "maxSurge": 1}}
     cluster.create(replicas=4, size=3, rolloutStrategy=rolling)
     cluster.settle()
