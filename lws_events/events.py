@@ -7,6 +7,7 @@ about; its body is an ``Envelope``: when it was recorded, and one fact in the pa
 This module decides nothing. A released shape is never changed in place (``docs/decisions/0006``).
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -70,6 +71,10 @@ __all__ = [
 
 SCHEMA: Final = 1
 """Highest ``Envelope.schema`` that this release reads."""
+
+UPCASTERS: Final[dict[int, Callable[[dict[str, msgspec.Raw]], dict[str, msgspec.Raw]]]] = {}
+"""Schema → what makes the next schema's fact of a fact of it: one for each before ``SCHEMA``, for ever. Values stay as
+they were recorded, byte for byte, unless they are replaced."""
 
 
 class Deleted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
@@ -263,7 +268,30 @@ def decode(data: bytes) -> Envelope:
     try:
         envelope = _DECODER.decode(data)
     except msgspec.ValidationError as error:
-        raise UnknownShapeError(error) from error
+        return _brought_up(data, error)
     if envelope.schema > SCHEMA:
         raise UnknownShapeError(f"the schema is {envelope.schema}")
-    return envelope
+    return envelope if envelope.schema == SCHEMA else _brought_up(data, None)
+
+
+class _AnyEnvelope(msgspec.Struct):
+    at_ms: int
+    fact: dict[str, msgspec.Raw]
+    schema: int = 1
+
+
+_ANY_ENVELOPE: Final = msgspec.json.Decoder(_AnyEnvelope)
+
+
+def _brought_up(data: bytes, complaint: msgspec.ValidationError | None) -> Envelope:
+    """A body of an earlier schema in the shape of this one. One of this schema has no other shape."""
+    try:
+        found = _ANY_ENVELOPE.decode(data)
+        if not 0 < found.schema < SCHEMA:
+            raise UnknownShapeError(complaint or f"the schema is {found.schema}")
+        for earlier in range(found.schema, SCHEMA):
+            found.fact = UPCASTERS[earlier](found.fact)
+        found.schema = SCHEMA
+        return _DECODER.decode(msgspec.json.encode(found))
+    except msgspec.ValidationError as error:
+        raise UnknownShapeError(complaint or error) from error

@@ -1,4 +1,4 @@
-"""A set's state written down, so that a journal need not be folded from its beginning (docs/decisions/0008).
+"""A set's state written down, so that a journal need not be folded from its beginning (docs/decisions/0009).
 
 A snapshot is exact: folding on from one that was read gives byte for byte the decisions of folding on from the state
 itself. What cannot be read exactly is refused, never guessed. Where snapshots are kept, and which belong together, is

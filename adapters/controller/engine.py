@@ -5,7 +5,7 @@ last sequence of their stream, so that of two instances that both believe to lea
 After a start the commands still in flight are exactly those to be carried out (again): they are idempotent.
 
 While another instance leads, ``follow`` takes in what that one has decided, so that ``run`` has only the rest to read.
-Both begin from snapshots where there are some that can be relied on (docs/decisions/0008).
+Both begin from snapshots where there are some that can be relied on (docs/decisions/0009).
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 
 One set at a time, between two batches of the engine, at moments at which everything decided is recorded: what a
 snapshot knows is exactly what the journal has. A sweep that is interrupted at any point leaves the one before in force
-(docs/decisions/0008).
+(docs/decisions/0009).
 """
 
 import asyncio

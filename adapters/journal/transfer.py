@@ -1,6 +1,6 @@
 """Export and import of a journal as it is: back-up, bug report and test fixture in one.
 
-A journal without its first events begins from snapshots (docs/decisions/0008): then they are part of the file, before
+A journal without its first events begins from snapshots (docs/decisions/0009): then they are part of the file, before
 everything else.
 
 An import restores what the machine depends on, the order, the sequences and the bodies, and refuses rather than restore

@@ -1,1 +1,1 @@
-"""Where snapshots are kept, and how a journal is begun from them: docs/decisions/0008."""
+"""Where snapshots are kept, and how a journal is begun from them: docs/decisions/0009."""
