@@ -32,6 +32,7 @@ cause.
   lws-events why-not default/sample-0-1
   lws-events replay default/sample --at 2026-01-01T12:00:00Z
   lws-events verify
+  lws-events what-if -f changed.yaml
 
 [bold]Take it with you[/bold], as a back-up or a bug report; every command above also reads the file:
 
