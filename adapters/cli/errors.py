@@ -8,7 +8,8 @@
     └── NotInstalled          1  a part of the program that this installation lacks
 
 Exit codes, for scripts: 0 done; 1 the operation failed, or ``verify`` found differences; 2 wrong usage; 3 bus or
-cluster cannot be reached or refuse us; 4 what was asked for is not there; 130 interrupted.
+cluster cannot be reached or refuse us, or another release cannot be run; 4 what was asked for is not there; 130
+interrupted.
 """
 # ruff: noqa: N818 - the names say what happened; the base class says that it is an error
 
@@ -67,7 +68,13 @@ def explain(error: BaseException) -> tuple[int, str, str] | None:
         return error.exit_code, str(error), error.hint
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, "interrupted", ""
-    return _of_journal(error) or _of_kubernetes(error) or _of_webhooks(error) or _of_system(error)
+    return (
+        _of_journal(error)
+        or _of_kubernetes(error)
+        or _of_webhooks(error)
+        or _of_other_release(error)
+        or _of_system(error)
+    )
 
 
 def _of_journal(error: BaseException) -> tuple[int, str, str] | None:
@@ -113,6 +120,12 @@ def _of_webhooks(error: BaseException) -> tuple[int, str, str] | None:
     from adapters.webhooks.errors import WebhookError
 
     return (FAILED, str(error), "") if isinstance(error, WebhookError) else None
+
+
+def _of_other_release(error: BaseException) -> tuple[int, str, str] | None:
+    from adapters.releases.errors import ReleaseError
+
+    return (UNREACHABLE, str(error), error.hint) if isinstance(error, ReleaseError) else None
 
 
 def _of_system(error: BaseException) -> tuple[int, str, str] | None:
