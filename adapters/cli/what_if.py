@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adapters.cli.errors import FAILED, CliError, WrongUsage
+from adapters.cli.errors import FAILED, CliError, NoSuchThing, WrongUsage
 from adapters.cli.options import JournalSource, NamespaceOption, Output, OutputOption, reads_journal
 from adapters.cli.replay import parse_at
 
@@ -220,14 +220,27 @@ def _text(path: Path) -> str:
 def _of_journal(source: JournalSource, at: str | None, nodes: "list[Object]") -> "State":
     from adapters.cli.printing import progress
     from adapters.cli.reading import open_for_reading
+    from adapters.journal.snapshots.beginning import begin
     from adapters.what_if.asking import OfJournal
-    from adapters.what_if.past import past_of
+    from adapters.what_if.past import Beginning, past_of
     from projections.journal import pair
 
     until = parse_at(at)
     with open_for_reading(source) as reader, progress("reading", total=reader.bounds.events) as advance:
-        steps = pair(reader.events(to_sequence=until.sequence), reader.decisions())
-        return OfJournal(past_of(steps, until=until, on_progress=advance), nodes=nodes)
+        # A journal without its first events is read from the snapshots with which it begins.
+        restored = reader.wait(begin(reader.journal, from_newest=False))
+        beginning, decided, first, epoch = None, 0, 1, None
+        if restored is not None:
+            beginning = Beginning(restored.fleet, restored.last.at_ns // 1_000_000)
+            decided, first, epoch = restored.decisions, restored.fleet.sequence + 1, restored.fleet.epoch
+            if (until.sequence or first) < first - 1 or (until.at_ms or beginning.at_ms) < beginning.at_ms:
+                raise NoSuchThing(f"the journal begins at event {first}: what was before is gone")
+        steps = pair(
+            reader.events(from_sequence=first, to_sequence=until.sequence),
+            (recorded for recorded in reader.decisions() if recorded.sequence > decided),
+            epoch=epoch,
+        )
+        return OfJournal(past_of(steps, until=until, beginning=beginning, on_progress=advance), nodes=nodes)
 
 
 def _of_cluster(kubeconfig: Path, nodes: "list[Object]") -> "State":

@@ -7,8 +7,10 @@ import pytest
 from adapters.simulation import kinds, objects
 from adapters.what_if import inventory
 from adapters.what_if.course import Course
+from adapters.what_if.past import Beginning, past_of
 from adapters.what_if.world import Pace, World, rebuilt
 from lws_events import names
+from projections.replay import Until
 from tests.modelled_cluster import RACK, SET, LivingCluster
 
 PACE = Pace(pod_ready_seconds=1.0, pod_end_seconds=0.5)
@@ -116,3 +118,21 @@ def test_the_past_stays_as_it_is() -> None:
     assert second.differences == []
     uids = {objects.uid(pod) for pod in cluster.simulation.api.select(kinds.PODS)}
     assert {objects.uid(pod) for pod in second.simulation.api.select(kinds.PODS)} == uids
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.8, 1.0])
+def test_a_journal_without_its_beginning_tells_the_same_from_a_snapshot(share: float) -> None:
+    cluster = LivingCluster(11)
+    cluster.create(replicas=3, size=3, networkConfig={"subdomainPolicy": "UniquePerReplica"})
+    cluster.settle()
+    cluster.simulation.kubelets.kill_for_memory("sample-1-1")
+    cluster.simulation.advance(1.5)
+    at = int(len(cluster.steps) * share)
+    before = past_of(iter(cluster.steps[:at]), until=Until())
+    past = past_of(iter(cluster.steps[at:]), until=Until(), beginning=Beginning(before.fleet, before.at_ms))
+    assert (past.sequence, past.at_ms) == (cluster.past().sequence, cluster.past().at_ms)
+    world = rebuilt(past, nodes=(), pace=PACE)
+    world.begin()
+    assert world.differences == []
+    pods = {objects.uid(pod) for pod in cluster.simulation.api.select(kinds.PODS)}
+    assert {objects.uid(pod) for pod in world.simulation.api.select(kinds.PODS)} == pods
