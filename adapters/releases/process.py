@@ -51,7 +51,7 @@ class OtherMachine:
         if line.startswith(b"!"):
             raise ReleaseError(
                 f"the other release cannot follow this journal: {line[1:-1].decode(errors='replace')}",
-                hint="the journal has what that release does not know yet: compare with a newer one",
+                hint="what the journal has and that release does not know, only a newer one can follow",
             )
         return line[:-1]
 
