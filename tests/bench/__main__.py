@@ -17,9 +17,19 @@ import msgspec
 from rich.console import Console
 
 from adapters.observability.logs import configure_tool_logs
-from tests.bench import cluster_run, cost_per_event, floor, journal_run, machine, questions, recorded, take_over
+from tests.bench import (
+    cluster_run,
+    cost_per_event,
+    floor,
+    journal_run,
+    life_run,
+    machine,
+    questions,
+    recorded,
+    take_over,
+)
 from tests.bench.controllers import OUR_COMMAND, OUR_USER_AGENT, OURS, Controller, ControllerEnded
-from tests.bench.figures import ClusterRun, CostPerEvent, JournalFigures, QuestionFigures, Report, TakeOver
+from tests.bench.figures import ClusterRun, CostPerEvent, JournalFigures, JournalLife, QuestionFigures, Report, TakeOver
 from tests.bench.printing import print_report
 from tests.controlplane.build import BuildError, binaries
 
@@ -72,6 +82,7 @@ class _Results:
         self.journal: JournalFigures | None = None
         self.take_over: TakeOver | None = None
         self.questions: QuestionFigures | None = None
+        self.life: JournalLife | None = None
 
 
 def main() -> int:
@@ -95,6 +106,7 @@ def main() -> int:
         cost_per_event=results.costs,
         take_over=results.take_over,
         questions=results.questions,
+        life=results.life,
     )
     if report.runs or report.cost_per_event:
         print_report(report, Console(width=None if sys.stdout.isatty() else 160, highlight=False))
@@ -124,6 +136,8 @@ def _measure(options: argparse.Namespace, results: _Results) -> None:
         results.journal = journal_run.measure(journal_file, source=source)
         _progress("asking about one set of many, in a journal of a million events")
         results.questions = questions.measure()
+        _progress("starting from snapshots, on a journal of a million events")
+        results.life = life_run.measure()
 
 
 async def _cluster(options: argparse.Namespace, results: _Results, wanted: _Set, *, journal_file: Path) -> None:

@@ -154,6 +154,30 @@ class QuestionFigures(msgspec.Struct, frozen=True, kw_only=True):
     why_seconds: float
 
 
+class StartUp(msgspec.Struct, frozen=True, kw_only=True):
+    """A start from snapshots, on a journal of so many events."""
+
+    events: int
+    seconds: float
+    """Until everything in the journal is taken in; of them the last few thousand are folded."""
+    peak_bytes: int
+    """Of the process, Python and all its modules included."""
+
+
+class JournalLife(msgspec.Struct, frozen=True, kw_only=True):
+    """What the journal's own life costs; snapshots and starts are of a set of so many groups of so many pods."""
+
+    groups: int
+    size: int
+    bytes_per_recreation: int
+    """Bodies of events and decisions, from the loss of a worker until its group of three pods is ready again."""
+    is_silent_when_idle: bool
+    """A settled set gives no events at all: nothing is under way, and no timer runs."""
+    snapshot_bytes_per_group: int
+    """Compressed, as it is stored."""
+    starts: list[StartUp]
+
+
 class TakeOver(msgspec.Struct, frozen=True, kw_only=True):
     """From the kill of the leader to the first write of its successor."""
 
@@ -172,6 +196,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     journal: JournalFigures | None
     cost_per_event: list[CostPerEvent] = []
     take_over: TakeOver | None = None
+    life: JournalLife | None = None
     questions: QuestionFigures | None = None
 
 

@@ -11,6 +11,7 @@ from tests.bench.figures import (
     ClusterRun,
     CostPerEvent,
     JournalFigures,
+    JournalLife,
     Latency,
     Machine,
     ProcessCost,
@@ -35,6 +36,8 @@ def print_report(report: Report, console: Console) -> None:
         console.print(_journal(report.journal))
     if report.questions is not None:
         console.print(_questions(report.questions))
+    if report.life is not None:
+        console.print(_life(report.life))
 
 
 def _machine(machine: Machine) -> str:
@@ -174,3 +177,16 @@ def _memory(cost: ProcessCost | None) -> str:
 
 def _latency(latency: Latency | None) -> str:
     return _NOTHING if latency is None else f"{latency.p50_ms:.0f} / {latency.p99_ms:.0f}"
+
+
+def _life(life: JournalLife) -> Table:
+    table = Table(title="The journal's own life", title_justify="left")
+    table.add_column("")
+    table.add_column("", justify="right")
+    table.add_row("bytes of one recreation (three pods)", f"{life.bytes_per_recreation:,}")
+    table.add_row("bytes per group and day when idle", "0" if life.is_silent_when_idle else "more than 0")
+    table.add_row(f"bytes of a snapshot, per group of {life.size} pods", f"{life.snapshot_bytes_per_group:,}")
+    for start in life.starts:
+        peak = f"{start.peak_bytes / 1024**2:.0f} MiB"
+        table.add_row(f"start on {start.events:,} events, with snapshots", f"{start.seconds:.2f} s, {peak}")
+    return table
