@@ -5,13 +5,13 @@ from typing import Any, Final
 
 from adapters.kubernetes.known import Known
 from adapters.simulation import Simulation, SimulationSettings, kinds, racks
-from adapters.simulation.set_admission import set_admission
 from adapters.what_if.controller import Controller
 from adapters.what_if.past import Past, past_of
-from adapters.what_if.world import World
+from adapters.what_if.world import World, admission_of
 from lws_events import decisions, events, subjects
 from lws_events.decisions import Decision
 from lws_events.fleet import Fleet
+from lws_events.gang import VOLCANO, GangScheduling
 from projections.journal import RecordedDecision, RecordedEvent, Step
 from projections.replay import Until
 
@@ -23,18 +23,21 @@ RACK: Final = "example.com/rack"
 class LivingCluster:
     """Its times are drawn: no two pods take as long. What happens is recorded from the first moment."""
 
-    def __init__(self, seed: int, *, rack_count: int = 6, nodes_per_rack: int = 2, gate: bool = True) -> None:
-        """``gate``: feature gate ``MaxUnavailableStatefulSet``."""
+    def __init__(
+        self, seed: int, *, rack_count: int = 6, nodes_per_rack: int = 2, gate: bool = True, gang: bool = False
+    ) -> None:
+        """``gate``: feature gate ``MaxUnavailableStatefulSet``; ``gang``: pods are placed by a gang scheduler."""
+        scheduling = GangScheduling(provider=VOLCANO) if gang else None
         self.chance = random.Random(seed)
         self.steps: list[Step] = []
         self.simulation = Simulation(
             seed=seed,
             nodes=racks(rack_count, nodes_per_rack=nodes_per_rack, key=RACK),
-            admission=set_admission,
+            admission=admission_of(scheduling),
             settings=SimulationSettings(statefulset_max_unavailable=gate),
         )
-        controller = Controller(self.simulation, fleet=Fleet(), known=Known())
-        self.world = World(self.simulation, controller, gang=None)
+        controller = Controller(self.simulation, fleet=Fleet(), known=Known(), gang=scheduling)
+        self.world = World(self.simulation, controller, gang=scheduling)
         controller.on_step = self.record
         self.world.begin()
 

@@ -102,7 +102,8 @@ def _set(told: SetTold) -> Iterator[Text]:
 def _headline(told: SetTold) -> str:
     found, summary = told.forecast, told.forecast.summary
     if not found.finishes:
-        return f"does not get there; nothing happens any more after {seconds(summary.duration_seconds)}"
+        last = found.steps[-1].at_seconds if found.steps else summary.duration_seconds
+        return f"does not get there; nothing happens any more after {seconds(last)}"
     count = summary.restarts
     what = f"{count} restart{'' if count == 1 else 's'}" if count else "no group restarts"
     slow = f" (p99 {seconds(told.duration_p99_seconds)})" if told.duration_p99_seconds is not None else ""

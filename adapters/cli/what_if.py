@@ -20,7 +20,7 @@ SetArgument = Annotated[
     str | None,
     typer.Argument(
         metavar="[SET]",
-        help="The set that is asked about; with -f that of the manifest, which may name none.",
+        help="The set that is asked about; a manifest names its own.",
         show_default=False,
     ),
 ]

@@ -69,7 +69,7 @@ def gang_of(past: Past) -> GangScheduling | None:
 def rebuilt(past: Past, *, nodes: Iterable[Object], pace: Pace) -> World:
     """The cluster of a past. The past stays as it is."""
     gang = gang_of(past)
-    admission = _admission(gang)
+    admission = admission_of(gang)
     simulation = _simulation(
         _epoch(past.at_ms),
         pace=pace,
@@ -111,7 +111,7 @@ def adopted(
     simulation = _simulation(
         _epoch(at_ms),
         pace=pace,
-        admission=_admission(gang),
+        admission=admission_of(gang),
         version=version,
         max_unavailable=all("maxUnavailable" in rolling for rolling in rolled if rolling is not None),
     )
@@ -193,7 +193,8 @@ def _epoch(at_ms: int) -> datetime:
     return moment if moment.microsecond == 0 else moment.replace(microsecond=0) + timedelta(seconds=1)
 
 
-def _admission(gang: GangScheduling | None) -> Admission:
+def admission_of(gang: GangScheduling | None) -> Admission:
+    """Admission of sets and their pods, all of which one scheduler places."""
     surroundings = Surroundings(gang_provider=gang.provider.name if gang is not None else None)
 
     def admit(request: AdmissionRequest, /) -> Object:
