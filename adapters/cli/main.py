@@ -10,7 +10,22 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from adapters.cli import crd, demo, journal, replay, run, shadow, status, timeline, verify, what_if, why
+from adapters.cli import (
+    audit,
+    crd,
+    demo,
+    deploy,
+    journal,
+    replay,
+    rollout,
+    run,
+    shadow,
+    status,
+    timeline,
+    verify,
+    what_if,
+    why,
+)
 from adapters.cli.errors import OK, explain
 from adapters.cli.go_flags import GoFlagsCommand
 from adapters.cli.options import help_text
@@ -24,6 +39,11 @@ cause.
   lws-events demo
   lws-events run --kubeconfig ~/.kube/config --no-webhooks
 
+[bold]Roll out[/bold] and watch it, group by group:
+
+  lws-events deploy -f sample.yaml --follow
+  lws-events rollout follow default/sample
+
 [bold]Ask the journal[/bold] what happened, and why:
 
   lws-events status
@@ -33,6 +53,7 @@ cause.
   lws-events replay default/sample --at 2026-01-01T12:00:00Z
   lws-events verify
   lws-events what-if -f changed.yaml
+  lws-events audit --since 24h
 
 [bold]Take it with you[/bold], as a back-up or a bug report; every command above also reads the file:
 
@@ -40,7 +61,7 @@ cause.
   lws-events verify --file incident.jsonl.gz
 
 [bold]Exit codes[/bold]: 0 done; 1 failed, or verify found differences; 2 wrong usage; 3 bus or cluster out of reach;
-4 not in the journal; 130 interrupted.
+4 not in the journal; 5 a rollout stalled; 6 it timed out; 130 interrupted.
 """
 
 
@@ -94,6 +115,7 @@ def _root(
 app.command("run", cls=GoFlagsCommand, rich_help_panel="Run", help=help_text(run.command))(run.command)
 for _panel, _name, _command in (
     ("Run", "demo", demo.command),
+    ("Run", "deploy", deploy.command),
     ("Ask the journal", "status", status.command),
     ("Ask the journal", "timeline", timeline.command),
     ("Ask the journal", "why", why.command),
@@ -103,6 +125,8 @@ for _panel, _name, _command in (
     ("Ask the journal", "what-if", what_if.command),
 ):
     app.command(_name, rich_help_panel=_panel, help=help_text(_command))(_command)
+app.add_typer(audit.app, name="audit", rich_help_panel="Ask the journal")
+app.add_typer(rollout.app, name="rollout", rich_help_panel="Run")
 app.add_typer(shadow.app, name="shadow", rich_help_panel="Run")
 app.add_typer(journal.app, name="journal", rich_help_panel="Keep the journal")
 app.add_typer(crd.app, name="crd", rich_help_panel="Install")

@@ -1,0 +1,242 @@
+"""The audit of sets as a fold over events and recorded decisions: one row for each fact, in the order of the journal.
+
+Memory grows with the sets and with what is in flight, not with the journal. What happened under a generation of the
+spec is summed up in a row of its own when the next one takes its place: it happened *while* that generation was in
+force; which part of it the change itself caused, the rows of restarts and rollouts say.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import msgspec
+
+from lws_events.commands import SetTimer, target
+from lws_events.decisions import Decision, GroupChanged, GroupRecreationStarted, Issued, LeaderReplacementStarted
+from lws_events.events import CommandFailed, CommandSucceeded, Outcome, PodDeleted, PodObserved
+from lws_events.machine.lifecycle import READY as READY_GROUP
+from lws_events.machine.state import is_older
+from lws_events.subjects import SetName
+from projections.audit.capacity import Capacity, Gap
+from projections.audit.changes import Changes
+from projections.audit.effects import Effects
+from projections.audit.rollouts import Rollouts
+from projections.audit.rows import CAPACITY, COMMAND, EVERYTHING, POD, READY, REPLACEMENT, RESTART, Asked, AuditRow
+from projections.durations import DurationFold
+from projections.explain import explain_command, explain_exit, explain_failure
+from projections.groups import group_of_object, group_of_target, group_token
+from projections.journal import RecordedEvent, Step
+
+SUCCEEDED = "succeeded"
+FAILED = "failed"
+NO_OUTCOME = "none recorded"
+
+
+class _InFlight(msgspec.Struct, frozen=True):
+    issued: Issued
+    at_ms: int
+    sequence: int
+
+
+class SetAudit:
+    """Fold of one set. ``add`` gives the rows of one step that are asked for, ``end`` what is open at the end.
+
+    What happened after the period is not read: what has not ended in it is open.
+    """
+
+    def __init__(self, set_name: SetName, *, asked: Asked = EVERYTHING) -> None:
+        self._set = set_name
+        self._asked = asked
+        self._changes = Changes(set_name)
+        self._capacity = Capacity(set_name)
+        self._rollouts = Rollouts(set_name)
+        self._effects = Effects(set_name)
+        self._durations = DurationFold()
+        self._ready = 0
+        self._pods: dict[str, PodObserved] = {}
+        self._in_flight: dict[str, _InFlight] = {}
+        self._last: RecordedEvent | None = None
+
+    def add(self, step: Step) -> list[AuditRow]:
+        """Rows of one event and of what was decided by it. The event must be about this set."""
+        event, until_ms = step.event, self._asked.until_ms
+        if until_ms is not None and event.envelope.at_ms > until_ms:
+            if self._last is not None:
+                self._capacity.go_on_until(until_ms)
+            return []
+        self._last = event
+        gaps = [self._gap(event, gap) for gap in self._capacity.add(event)]
+        rows = [row for row in gaps if row is not None]
+        changes = self._changes.add(event)
+        if self._changes.generation != self._effects.generation:
+            rows += self._effects.begin(event, self._changes)
+        rows += changes
+        self._rollouts.see(event)
+        fact = event.envelope.fact
+        if isinstance(fact, PodObserved | PodDeleted):
+            rows += self._of_pod(event, fact)
+        elif isinstance(fact, CommandSucceeded | CommandFailed):
+            rows.append(self._outcome(event, fact))
+        if step.decision is not None:
+            rows += self._of_decision(event, step.decision)
+        self._durations.add(step)
+        rows += self._became_ready(event, step.decision)
+        return self._selected(rows)
+
+    def end(self) -> list[AuditRow]:
+        """What has not ended: commands without an outcome, capacity still lost, the rollout, the generation."""
+        event = self._last
+        if event is None:
+            return []
+        gaps = [self._gap(event, gap) for gap in self._capacity.open()]
+        rows = [row for row in gaps if row is not None]
+        rows += [self._command(one, event=None, outcome=NO_OUTCOME) for one in self._in_flight.values()]
+        rows += self._rollouts.end(event)
+        found = self._selected(rows)
+        return found + [row for row in self._effects.end(event) if self._asked.has(row)]
+
+    def _selected(self, rows: list[AuditRow]) -> list[AuditRow]:
+        in_period = [row for row in rows if self._asked.covers(row.at_ms)]
+        for row in in_period:
+            self._effects.count(row)
+        return [row for row in in_period if self._asked.has(row)]
+
+    def _of_pod(self, event: RecordedEvent, fact: PodObserved | PodDeleted) -> list[AuditRow]:
+        assert event.address is not None
+        name = event.address.name
+        known = self._pods.get(name)
+        if isinstance(fact, PodDeleted):
+            if known is not None and known.uid != fact.uid:
+                return []  # of an earlier incarnation
+            self._pods.pop(name, None)
+            because = explain_exit(fact.last_exit) if fact.last_exit is not None else fact.reason
+            return [self._row(event, POD, f"pod {name} is gone", pod=name, outcome="deleted", because=because)]
+        if known is not None and is_older(fact, known):
+            return []
+        self._pods[name] = fact
+        rows: list[AuditRow] = []
+        if known is None or known.uid != fact.uid:
+            rows.append(self._row(event, POD, f"pod {name} was created", pod=name, outcome="created"))
+        restarts = fact.restarts - (known.restarts if known is not None and known.uid == fact.uid else 0)
+        if restarts > 0:
+            because = explain_exit(fact.last_exit) if fact.last_exit is not None else ""
+            what = f"pod {name}: a container restarted ({fact.restarts} in all)"
+            rows.append(self._row(event, POD, what, pod=name, outcome="restarted", because=because))
+        return rows
+
+    def _of_decision(self, event: RecordedEvent, decision: Decision) -> list[AuditRow]:
+        rows: list[AuditRow] = []
+        for fact in decision.facts:
+            match fact:
+                case GroupRecreationStarted():
+                    what = f"group {fact.group} is recreated as a whole, because of pod {fact.failed_pod}"
+                    row = self._row(event, RESTART, what, pod=fact.failed_pod, because=fact.failure)
+                case LeaderReplacementStarted():
+                    what = f"the leader of group {fact.group} is replaced so that the rollout goes on"
+                    row = self._row(event, REPLACEMENT, what, pod=fact.group, because=fact.because)
+                case _:
+                    continue
+            rows.append(msgspec.structs.replace(row, group=group_token(self._set, fact.group)))
+        for issued in decision.commands:
+            if not isinstance(issued.command, SetTimer):
+                self._in_flight[issued.id] = _InFlight(issued, event.envelope.at_ms, event.sequence)
+        return rows + self._rollouts.add(event, decision)
+
+    def _outcome(self, event: RecordedEvent, fact: Outcome) -> AuditRow:
+        failed = fact if isinstance(fact, CommandFailed) else None
+        outcome = SUCCEEDED if failed is None else FAILED
+        asked = self._in_flight.pop(fact.command_id, None)
+        if asked is None:  # the journal begins later than it was asked for
+            what, group = f"command about {fact.target}", group_of_target(self._set, fact.target)
+            row = self._row(event, COMMAND, what, command=fact.command_id, target=fact.target, outcome=outcome)
+            row = msgspec.structs.replace(row, group=group)
+        else:
+            row = self._command(asked, event=event, outcome=outcome)
+        if failed is None:
+            return row
+        return msgspec.structs.replace(row, code=failed.code, because=explain_failure(failed))
+
+    def _command(self, asked: _InFlight, *, event: RecordedEvent | None, outcome: str) -> AuditRow:
+        """``sequence`` is that of the event that it was decided by; the time is that of its outcome."""
+        command = asked.issued.command
+        at_ms = asked.at_ms if event is None else event.envelope.at_ms
+        return AuditRow(
+            at_ms=at_ms,
+            sequence=asked.sequence,
+            namespace=self._set.namespace,
+            set=self._set.name,
+            kind=COMMAND,
+            what=explain_command(command),
+            group=group_of_target(self._set, target(command)),
+            generation=self._changes.generation,
+            command=asked.issued.id,
+            target=target(command),
+            outcome=outcome,
+            took_ms=None if event is None else max(0, at_ms - asked.at_ms),
+        )
+
+    def _became_ready(self, event: RecordedEvent, decision: Decision | None) -> list[AuditRow]:
+        took = self._durations.of(self._set).ready_ms
+        new, self._ready = took[self._ready :], len(took)
+        facts = decision.facts if new and decision is not None else ()
+        became = [fact.group for fact in facts if isinstance(fact, GroupChanged) and fact.after == READY_GROUP]
+        if len(became) != len(new):
+            became = [""] * len(new)  # one of them was ready when it was first seen: nobody knows how long it took
+        rows: list[AuditRow] = []
+        for group, took_ms in zip(became, new, strict=True):
+            row = self._row(event, READY, f"group {group} became ready" if group else "a group became ready")
+            token = group_token(self._set, group) if group else ""
+            rows.append(msgspec.structs.replace(row, group=token, took_ms=took_ms))
+        return rows
+
+    def _gap(self, event: RecordedEvent, gap: Gap) -> AuditRow | None:
+        """What lies in the period; None where nothing does."""
+        from_ms, to_ms = self._asked.within(gap.from_ms, gap.to_ms)
+        if to_ms == from_ms:
+            return None
+        missed = f"pod {gap.pod}" if gap.pod else f"group {self._set.name}-{gap.group} as a whole"
+        row = self._row(event, CAPACITY, f"{missed} was wanted and not ready", pod=gap.pod, lost_ms=to_ms - from_ms)
+        return msgspec.structs.replace(row, at_ms=to_ms, group=gap.group)
+
+    def _row(
+        self,
+        event: RecordedEvent,
+        kind: str,
+        what: str,
+        *,
+        pod: str = "",
+        command: str = "",
+        target: str = "",
+        outcome: str = "",
+        because: str = "",
+        lost_ms: int | None = None,
+    ) -> AuditRow:
+        return AuditRow(
+            at_ms=event.envelope.at_ms,
+            sequence=event.sequence,
+            namespace=self._set.namespace,
+            set=self._set.name,
+            kind=kind,
+            what=what,
+            group=group_of_object(self._set, pod),
+            pod=pod,
+            generation=self._changes.generation,
+            command=command,
+            target=target,
+            outcome=outcome,
+            because=because,
+            lost_ms=lost_ms,
+        )
+
+
+def audit(steps: Iterable[Step], *, asked: Asked = EVERYTHING) -> Iterator[AuditRow]:
+    """Rows of all sets that the steps are about, in the order of the journal; what it leaves open comes last."""
+    folds: dict[SetName, SetAudit] = {}
+    for step in steps:
+        address = step.event.address
+        if address is None or asked.namespace not in (None, address.set_name.namespace):
+            continue
+        fold = folds.get(address.set_name)
+        if fold is None:
+            fold = folds[address.set_name] = SetAudit(address.set_name, asked=asked)
+        yield from fold.add(step)
+    for name in sorted(folds):
+        yield from folds[name].end()
