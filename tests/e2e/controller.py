@@ -104,11 +104,11 @@ class Controller:
 
     async def ask(self, *arguments: str) -> Any:
         """What another process of the program says about the journal, as JSON. Raises ``AssertionError``."""
-        return await _asked(*arguments, "--data-dir", str(self.data_dir))
+        return await asked(*arguments, "--data-dir", str(self.data_dir))
 
     async def ask_file(self, file: Path, *arguments: str) -> Any:
         """As ``ask``, about an exported journal."""
-        return await _asked(*arguments, "--file", str(file))
+        return await asked(*arguments, "--file", str(file))
 
     async def verify(self) -> dict[str, Any]:
         """Recompute every decision in another process; there must be no difference. Returns the verification."""
@@ -198,7 +198,8 @@ class Controller:
             return error.code, error.status
 
 
-async def _asked(*arguments: str) -> Any:
+async def asked(*arguments: str) -> Any:
+    """What another process of the program says, as JSON. Raises ``AssertionError`` where it fails."""
     process = await asyncio.create_subprocess_exec(
         *(PROGRAM, *arguments, "-o", "json"),
         stdin=asyncio.subprocess.DEVNULL,
