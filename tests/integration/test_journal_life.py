@@ -19,7 +19,7 @@ from adapters.journal.archive.checking import check_journal
 from adapters.journal.archive.restoring import restore_file
 from adapters.journal.archive.segments import Archiver
 from adapters.journal.archive.store import DirectoryStore
-from adapters.journal.errors import JournalError, UnsuitableServer
+from adapters.journal.errors import JournalDamaged, JournalError, UnsuitableServer
 from adapters.journal.port import Journal, Message
 from adapters.journal.retention.limits import Limits
 from adapters.journal.retention.purge import Retention
@@ -228,3 +228,45 @@ async def test_a_stream_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
             assert present["subjects"] == ["orders.>"]
         finally:
             await connection.close()
+
+
+async def test_a_block_that_the_disk_has_lost_is_an_error_and_no_guess(tmp_path: Path, scenario: Scenario) -> None:
+    async with opened(tmp_path) as (_, _, journal):
+        await append(journal, scenario)
+        for _ in range(8):
+            await journal.events.append([Message("lws.events.test.1.a.b.request.x", events.encode(_long()))])
+    blocks = sorted((tmp_path / "nats/jetstream").rglob("LWS_EVENTS_test/msgs/*.blk"), key=lambda path: int(path.stem))
+    assert len(blocks) > 2
+    blocks[1].unlink()
+    for index in blocks[1].parent.glob("index.db"):
+        index.unlink()
+    async with opened(tmp_path) as (_, _, journal):
+        engine = Engine(journal, CollectingExecutor(journal), metrics=NoMetrics())
+        with pytest.raises(JournalDamaged, match=r"the events from \d+ to \d+ are missing"):
+            await asyncio.wait_for(engine.run(), 60)
+
+
+def _long() -> events.Envelope:
+    return events.Envelope(at_ms=1, fact=events.SpecChangeRequested(user="x" * 4_000_000))
+
+
+async def test_a_damaged_end_of_the_store_is_a_lost_tail(tmp_path: Path, scenario: Scenario) -> None:
+    """The server cuts the stream off there; snapshots that know more are not believed."""
+    async with opened(tmp_path) as (_, _, journal):
+        await append(journal, scenario)
+        async with running(journal) as engine:
+            await sweeper(engine, journal).sweep()
+    (block,) = (tmp_path / "nats/jetstream").rglob("LWS_EVENTS_test/msgs/1.blk")
+    data = block.read_bytes()
+    block.write_bytes(data[: len(data) // 2] + bytes(200) + data[len(data) // 2 + 200 :])
+    for index in block.parent.glob("index.db"):
+        index.unlink()
+    async with opened(tmp_path) as (_, _, journal):
+        left = await journal.events.last_sequence()
+        assert left < scenario.sequence
+        assert await begin(journal) is None
+        async with running(journal) as engine:
+            assert engine.fleet.sequence == left
+        await append(journal, scenario, start=left)  # under the same sequences
+        async with running(journal) as engine:
+            assert engine.fleet.sequence == scenario.sequence
