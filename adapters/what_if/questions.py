@@ -13,6 +13,7 @@ from adapters.simulation.objects import Object
 from adapters.what_if.world import World
 from lws_events import names
 from lws_events.admission import Admitted, Denied, Surroundings, admit
+from lws_events.admission.decide import BAD_REQUEST
 from lws_events.subjects import SetName
 from projections.difference import Change, difference
 
@@ -51,6 +52,9 @@ def read_manifest(text: str, *, path: str) -> Object:
         raise QuestionError(f"{path}: metadata.name is missing")
     if not isinstance(manifest.get("spec"), dict):
         raise QuestionError(f"{path}: spec is missing")
+    for part in ("labels", "annotations"):
+        if not isinstance(metadata.get(part) or {}, dict):
+            raise QuestionError(f"{path}: metadata.{part} is no mapping")
     return manifest
 
 
@@ -71,8 +75,11 @@ def apply_manifest(world: World, manifest: Object, set_name: SetName) -> Verdict
     if old is None and api.find(kinds.NAMESPACES, set_name.namespace) is None:
         api.create(kinds.NAMESPACES, {"metadata": {"name": set_name.namespace}})
     wanted = _wanted(manifest, old, set_name)
-    defaulted = simulated_defaults.apply(kinds.LEADERWORKERSETS, wanted)
     operation = "CREATE" if old is None else "UPDATE"
+    read = admit(names.KIND, "CREATE", wanted)
+    if isinstance(read, Denied) and read.code == BAD_REQUEST:
+        return Verdict(operation=operation, accepted=False, messages=(read.message,))
+    defaulted = simulated_defaults.apply(kinds.LEADERWORKERSETS, wanted)
     answer = admit(
         names.KIND, "CREATE" if old is None else "UPDATE", defaulted, old, surroundings=_surroundings(world, set_name)
     )

@@ -196,6 +196,27 @@ def test_what_cannot_be_meant_is_said(arguments: tuple[str, ...], words: str) ->
     assert words in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("manifest_text", "words"),
+    [
+        ("kind: Pod\nmetadata: {name: x}\n", "holds 0 objects of kind LeaderWorkerSet"),
+        ("kind: LeaderWorkerSet\nspec: {}\n", "metadata.name is missing"),
+        ("kind: LeaderWorkerSet\nmetadata: {name: x}\n", "spec is missing"),
+        ("kind: LeaderWorkerSet\nmetadata: {name: x, labels: 5}\nspec: {}\n", "metadata.labels is no mapping"),
+        ("kind: [\n", "cannot be read"),
+        ("kind: LeaderWorkerSet\nmetadata: {name: x}\nspec: {replicas: a}\n", "Admission rejects it"),
+        ("kind: LeaderWorkerSet\nmetadata: {name: x}\nspec: {leaderWorkerTemplate: 5}\n", "Admission rejects it"),
+        ("kind: LeaderWorkerSet\nmetadata: {name: x}\nspec: {}\n", "Admission rejects it"),
+    ],
+)
+def test_a_manifest_that_is_none_is_said(tmp_path: Path, manifest_text: str, words: str) -> None:
+    path = tmp_path / "manifest.yaml"
+    path.write_text(manifest_text)
+    done = what_if("-f", path, "--file", RECREATED)
+    assert done.exit_code == 1
+    assert words in done.stdout + done.stderr
+
+
 async def test_the_controller_does_what_was_foretold_of_its_journal_and_of_its_cluster(tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     data_dir.mkdir()
