@@ -10,10 +10,11 @@ from typing import Final
 
 import structlog
 
-from adapters.controller.also_told import AlsoTold
+from adapters.controller.also_told import AlsoTold, TellsWhatIsLeft
 from adapters.controller.engine import Engine
 from adapters.controller.keeping import KEEP_ALL, Keeping
 from adapters.controller.neighbours import EngineMetrics
+from adapters.controller.neighbours import Executor as Hands
 from adapters.controller.sweeping import Sweeper
 from adapters.journal.errors import JournalUnavailable
 from adapters.journal.group_commit import GroupCommit
@@ -80,7 +81,10 @@ class Leader:
             clock=clock,
             preparation=capture,
         )
-        self.engine = Engine(journal, self.executor, metrics=metrics)
+        handed_to: Hands = self.executor
+        if capture is not None:
+            handed_to = TellsWhatIsLeft(self.executor, lambda: self.engine.fleet, capture.decided)
+        self.engine = Engine(journal, handed_to, metrics=metrics)
         self._sweeper = None
         if journal.snapshots is not None:
             self._sweeper = Sweeper(

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable
 import msgspec
 import pytest
 
+from adapters.controller.also_told import TellsWhatIsLeft
 from adapters.controller.engine import Engine
 from adapters.controller.sweeping import Sweeper
 from adapters.journal.errors import JournalDamaged, JournalUnavailable
@@ -16,13 +17,22 @@ from adapters.journal.port import Journal, Message
 from adapters.journal.snapshots.beginning import begin
 from adapters.journal.snapshots.generations import NEWEST, stored_sets
 from lws_events import decisions, events, snapshots, subjects
-from lws_events.decisions import Decision
+from lws_events.commands import DeleteLeaderPod
+from lws_events.decisions import Decision, GroupRecreationStarted
 from lws_events.machine import crash_loop_rules, held, marks, spec, state
 from lws_events.machine.state import Aggregate
 from lws_events.snapshots import SnapshotUnusableError
 from lws_events.subjects import SetName
 from tests.scenario import Scenario
-from tests.unit.test_engine import append, recorded, running, until_folded, until_recorded
+from tests.unit.test_engine import (
+    CollectingExecutor,
+    NoMetrics,
+    append,
+    recorded,
+    running,
+    until_folded,
+    until_recorded,
+)
 from tests.unit.virtual_clocks import LeapingClock
 
 ONE_PART = f"lws.snapshots.test.{NEWEST}.set.default.sample.0"
@@ -314,8 +324,6 @@ async def test_the_last_sweep_is_taken_at_a_stop(scenario: Scenario) -> None:
 async def test_a_standby_begins_from_snapshots_and_notices_a_purge(scenario: Scenario) -> None:
     memory = MemoryJournal("test")
     async with swept(memory, scenario, after=9) as leader:
-        from tests.unit.test_engine import CollectingExecutor, NoMetrics
-
         standby = Engine(memory.journal, CollectingExecutor(memory.journal), metrics=NoMetrics())
         await standby._follow_on()
         assert standby.fleet.sequence >= 9
@@ -345,6 +353,32 @@ def test_a_state_of_another_shape_has_another_version() -> None:
     )
     digest = hashlib.sha256("\n".join(shapes).encode()).hexdigest()[:16]
     assert digest == SHAPES[snapshots.STATE_VERSION], digest
+
+
+async def test_why_a_leader_is_deleted_is_told_again_after_a_start(scenario: Scenario) -> None:
+    """For who needs the failed pod before its group goes (the capture of logs)."""
+    memory = MemoryJournal("test")
+    async with swept(memory, scenario, after=scenario.sequence) as engine:
+        assert any(
+            isinstance(one.command, DeleteLeaderPod)
+            for one in engine.fleet.aggregates[scenario.name].in_flight.values()
+        )
+    told: list[Decision] = []
+    executor = CollectingExecutor(memory.journal)
+    started: list[Engine] = []
+    hands = TellsWhatIsLeft(executor, lambda: started[0].fleet, told.append)
+    started.append(Engine(memory.journal, hands, metrics=NoMetrics()))
+    task = asyncio.create_task(started[0].run())
+    await asyncio.wait_for(started[0].caught_up.wait(), 10)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    (decision,) = told
+    (fact,) = decision.facts
+    assert isinstance(fact, GroupRecreationStarted)
+    assert fact.failed_pod == "sample-1-2"
+    assert [one.id for one in decision.commands] == [
+        one.id for one in executor.submitted if isinstance(one.command, DeleteLeaderPod)
+    ]
 
 
 def test_an_unknown_state_is_refused() -> None:
