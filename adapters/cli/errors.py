@@ -8,8 +8,8 @@
     └── NotInstalled          1  a part of the program that this installation lacks
 
 Exit codes, for scripts: 0 done; 1 the operation failed, or ``verify`` found differences; 2 wrong usage; 3 bus or
-cluster cannot be reached or refuse us, or another release cannot be run; 4 what was asked for is not there; 130
-interrupted.
+cluster cannot be reached or refuse us, or another release cannot be run; 4 what was asked for is not there; 5 a
+rollout has stalled, 6 it has timed out (``watching_rollouts``); 130 interrupted.
 """
 # ruff: noqa: N818 - the names say what happened; the base class says that it is an error
 

@@ -8,6 +8,7 @@ know what a request means; they find what the server asked for in ``ApiError.ret
 import asyncio
 import copy
 import platform
+import re
 from collections.abc import AsyncGenerator, Callable, Mapping
 from types import TracebackType
 from typing import Final, Protocol, Self
@@ -78,10 +79,12 @@ class ApiClient:
         requests_max: int = 64,
         timeout_seconds: float = 30.0,
         connect_timeout_seconds: float = 10.0,
+        on_warning: Callable[[str], None] | None = None,
     ) -> None:
         """``requests_max`` bounds requests at once, watches not counted; ``rate`` both, by time (None: no limit).
 
-        ``timeout_seconds`` covers a slow admission webhook (10 s by default) and a slow etcd.
+        ``timeout_seconds`` covers a slow admission webhook (10 s by default) and a slow etcd. ``on_warning`` takes the
+        warnings of the API server and of admission, as they come with answers.
         """
         self._credentials = credentials
         self._meter = meter or NoMeter()
@@ -92,6 +95,7 @@ class ApiClient:
         self._connect_timeout_seconds = connect_timeout_seconds
         self._session: aiohttp.ClientSession | None = None
         self._may_write: Callable[[], bool] | None = None
+        self._on_warning = on_warning
 
     def writing_while(self, permitted: Callable[[], bool]) -> "ApiClient":
         """The same client, within its context, whose writes are sent only while that is so; else ``NotLeading``.
@@ -257,6 +261,9 @@ class ApiClient:
                 allow_redirects=False,
             )
             self._meter.count(method=call.method, resource=resource, code=response.status)
+            if self._on_warning is not None:
+                for header in response.headers.getall("Warning", ()):
+                    self._on_warning(_warning_text(header))
             if response.status < _FIRST_REFUSAL_CODE:
                 return response
             async with response:
@@ -265,6 +272,12 @@ class ApiClient:
             self._meter.count(method=call.method, resource=resource, code=0)
             raise ApiUnavailable(f"{call}: {_in_words(error)}") from error
         raise refusal(response.status, body, request=str(call), retry_after=response.headers.get("Retry-After"))
+
+
+def _warning_text(header: str) -> str:
+    """Of ``299 - "text"``, as Kubernetes sends a warning; anything else as it is."""
+    found = re.fullmatch(r'299 \S+ "((?:[^"\\]|\\.)*)".*', header, re.DOTALL)
+    return re.sub(r"\\(.)", r"\1", found[1]) if found is not None else header
 
 
 def _in_words(error: BaseException) -> str:

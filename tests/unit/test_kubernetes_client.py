@@ -8,7 +8,7 @@ import pytest
 
 from adapters.kubernetes import plain_credentials
 from adapters.kubernetes.client import ApiClient
-from adapters.kubernetes.credentials import REREAD_SECONDS, Access, load
+from adapters.kubernetes.credentials import REREAD_SECONDS, Access, FixedCredentials, load
 from adapters.kubernetes.errors import ApiError, ApiUnavailable, CredentialsError
 from adapters.kubernetes.resources import LEADER_WORKER_SETS, NODES, PODS, resource_of
 from tests.controlplane.certificates import make_authority
@@ -48,6 +48,20 @@ async def test_answers_are_bytes_and_requests_say_who_asks() -> None:
         assert await client.get(PODS, "ns", "a") == b'{"a": 1}'
     assert api.asked[0].headers["User-Agent"].startswith("lws-events/")
     assert meter.counts == {("GET", "pods", 200): 1}
+
+
+async def test_warnings_are_handed_on_as_they_were_meant() -> None:
+    warnings: list[str] = []
+    async with (
+        ScriptedApi() as api,
+        ApiClient(FixedCredentials(api.url), timeout_seconds=5.0, on_warning=warnings.append) as client,
+    ):
+        api.script("GET", PATH, answer(b"{}", headers={"Warning": r'299 - "size \"0\" is odd"'}))
+        api.script("GET", PATH, refuse(422, "Invalid", headers={"Warning": "of a proxy"}))
+        await client.get(PODS, "ns", "a")
+        with pytest.raises(ApiError):
+            await client.get(PODS, "ns", "a")
+    assert warnings == ['size "0" is odd', "of a proxy"]
 
 
 async def test_a_refusal_keeps_what_the_api_server_said() -> None:

@@ -1,0 +1,231 @@
+"""``lws-events deploy``: apply sets, and with ``--follow`` show their rollouts until they have ended."""
+
+import asyncio
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from adapters.cli.errors import OK, CliError, WrongUsage
+from adapters.cli.options import JournalSource, NamespaceOption, Output, OutputOption, reads_journal
+from adapters.cli.rollout import StallOption, TimeoutOption
+
+if TYPE_CHECKING:
+    from adapters.cli.watching_rollouts import Limits
+    from adapters.deploying.cluster import Applied, PutBack
+    from adapters.deploying.manifests import Manifest
+    from projections.rollout_progress import RolloutProgress
+
+_UNAUTHORIZED = 401
+_CONFLICT = 409
+_SERVER_FAILS = 500
+
+
+class DryRun(StrEnum):
+    """Whether anything is written."""
+
+    NONE = "none"
+    SERVER = "server"
+
+
+class OnStall(StrEnum):
+    """What to do about a rollout that has stalled."""
+
+    STOP = "stop"
+    ROLLBACK = "rollback"
+
+
+FilenameOption = Annotated[
+    Path,
+    typer.Option(
+        "--filename",
+        "-f",
+        metavar="MANIFEST",
+        help="LeaderWorkerSets in YAML or JSON, one or several documents; - for standard input.",
+        show_default=False,
+    ),
+]
+FollowOption = Annotated[bool, typer.Option("--follow", help="Show the rollouts, one after the other, to their end.")]
+ForceOption = Annotated[
+    bool, typer.Option("--force-conflicts", help="Take over fields that other managers have set otherwise.")
+]
+DryRunOption = Annotated[
+    DryRun, typer.Option("--dry-run", help="server: defaults and admission are asked, nothing is kept.")
+]
+OnStallOption = Annotated[
+    OnStall,
+    typer.Option("--on-stall", help="With --follow: rollback puts back the template with which all groups were ready."),
+]
+KubeconfigOption = Annotated[
+    Path | None,
+    typer.Option("--kubeconfig", dir_okay=False, help="Where the API server is.", show_default="as kubectl finds it"),
+]
+
+
+@reads_journal
+def command(
+    *,
+    source: JournalSource,
+    filename: FilenameOption,
+    follow: FollowOption = False,
+    namespace: NamespaceOption = None,
+    on_stall: OnStallOption = OnStall.STOP,
+    stall_after: StallOption = "10m",
+    timeout: TimeoutOption = None,
+    force_conflicts: ForceOption = False,
+    dry_run: DryRunOption = DryRun.NONE,
+    kubeconfig: KubeconfigOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Apply LeaderWorkerSets, and show their rollouts group by group, live, until they have ended.
+
+    It is a server-side apply with the field manager [bold]lws-events-deploy[/bold]. What is followed is read from the
+    journal, so it can be left and taken up again with [bold]rollout follow[/bold].
+
+    Exit codes: 0 done; 1 refused or failed; 5 stalled, with the groups that hold it, also if a rollback then succeeded;
+    6 timed out.
+
+    Examples:
+
+      lws-events deploy -f sample.yaml
+      lws-events deploy -f sample.yaml --dry-run server
+      lws-events deploy -f sample.yaml --follow --timeout 1h
+      lws-events deploy -f sample.yaml --follow --stall-after 5m --on-stall rollback
+    """
+    from adapters.cli.following import require_growing
+    from adapters.cli.watching_rollouts import Limits
+    from adapters.deploying.manifests import ManifestError, read_manifests
+
+    if dry_run is DryRun.SERVER and follow:
+        raise WrongUsage("a dry run rolls nothing out", hint="leave out --follow or --dry-run")
+    if on_stall is OnStall.ROLLBACK and not follow:
+        raise WrongUsage("--on-stall needs --follow: nobody else sees a stall")
+    limits = Limits.of(stall_after, timeout)
+    try:
+        text = sys.stdin.read() if str(filename) == "-" else filename.read_text()
+        manifests = read_manifests(text, namespace=namespace, path=str(filename))
+    except (ManifestError, UnicodeDecodeError) as error:
+        raise CliError(str(error)) from error
+    if follow:
+        require_growing(source)
+    applied = [
+        _apply(one, kubeconfig=kubeconfig, force=force_conflicts, dry_run=dry_run is DryRun.SERVER, output=output)
+        for one in manifests
+    ]
+    if not follow:
+        return
+    codes = [
+        _follow(source, one, limits, rollback=on_stall is OnStall.ROLLBACK, kubeconfig=kubeconfig, output=output)
+        for one in applied
+    ]
+    raise typer.Exit(next((code for code in codes if code != OK), OK))
+
+
+def _apply(manifest: "Manifest", *, kubeconfig: Path | None, force: bool, dry_run: bool, output: Output) -> "Applied":
+    from adapters.cli.printing import print_json, remark
+    from adapters.deploying.cluster import apply
+    from adapters.kubernetes.errors import ApiError
+
+    def warn(text: str) -> None:
+        remark(f"warning: {text}")
+
+    name = manifest.set_name
+    try:
+        done = asyncio.run(apply(manifest, kubeconfig=kubeconfig, force=force, dry_run=dry_run, on_warning=warn))
+    except ApiError as error:
+        if error.code == _UNAUTHORIZED or error.code >= _SERVER_FAILS:
+            raise
+        hint = "--force-conflicts takes the fields over" if error.code == _CONFLICT else "nothing of it was applied"
+        raise CliError(f"LeaderWorkerSet {name} was refused ({error.reason}): {error.message}", hint=hint) from error
+    if output is Output.JSON:
+        print_json(
+            {
+                "kind": "applied",
+                "set": str(name),
+                "outcome": done.outcome,
+                "generation": done.generation,
+                "dry_run": dry_run,
+            }
+        )
+    else:
+        typer.echo(f"LeaderWorkerSet {name} {done.outcome}{' (dry run)' if dry_run else ''}")
+    sys.stdout.flush()
+    return done
+
+
+def _follow(
+    source: JournalSource,
+    applied: "Applied",
+    limits: "Limits",
+    *,
+    rollback: bool,
+    kubeconfig: Path | None,
+    output: Output,
+) -> int:
+    """Show one rollout to its end; the exit code."""
+    from adapters.cli.watching_rollouts import EXITS, Goal, RolloutWatch
+    from adapters.deploying.cluster import end_replacing
+    from projections.rollout_progress import DONE, STALLED
+
+    watch = RolloutWatch(source, applied.set_name, limits=limits, as_json=output is Output.JSON)
+    is_news = applied.generation != applied.generation_before
+    end, is_past = watch.until_ended(Goal(applied.uid, applied.generation) if is_news else Goal())
+    if is_past and end.how == DONE:
+        watch.print_none(end)
+        return OK
+    watch.print_end(end)
+    if not rollback or end.how != STALLED:
+        return EXITS[end.how]
+    put_back = _roll_back(applied, watch.progress, kubeconfig=kubeconfig, output=output)
+    if put_back is None:
+        return EXITS[STALLED]
+    watch = RolloutWatch(source, applied.set_name, limits=limits, as_json=output is Output.JSON)
+    back, _ = watch.until_ended(Goal(applied.uid, put_back.generation))
+    watch.print_end(back)
+    if put_back.is_annotated and back.how == DONE:
+        asyncio.run(end_replacing(applied.set_name, uid=applied.uid, kubeconfig=kubeconfig))
+    return EXITS[STALLED] if back.how == DONE else EXITS[back.how]
+
+
+def _roll_back(
+    applied: "Applied", progress: "RolloutProgress", *, kubeconfig: Path | None, output: Output
+) -> "PutBack | None":
+    """Put the last good template back and say exactly what was done; None where nothing was."""
+    import msgspec
+
+    from adapters.cli.printing import print_json
+    from adapters.deploying.cluster import put_back, restored_parts
+    from lws_events.names import REPLACE_BROKEN_GROUPS_FIRST
+
+    name, good = applied.set_name, progress.good
+    done, parts = None, {}
+    if good is None or good.uid != applied.uid:
+        what = "not rolled back: the journal knows no generation with which all groups were updated and ready"
+    elif not (parts := restored_parts(progress.spec, msgspec.json.decode(good.spec))):
+        what = (
+            f"not rolled back: the template is that of generation {good.generation}, with which all groups were ready"
+        )
+    else:
+        done = asyncio.run(
+            put_back(name, parts, uid=applied.uid, generation=progress.generation, kubeconfig=kubeconfig)
+        )
+        annotated = f"; annotated with {REPLACE_BROKEN_GROUPS_FIRST} until it is done" if done.is_annotated else ""
+        what = (
+            f"rolled back: {' and '.join(f'spec.{part}' for part in parts)} of generation {good.generation} put back, "
+            f"as generation {done.generation}{annotated}; all else stays as it was applied"
+        )
+    if output is Output.JSON:
+        kept = {
+            "kind": "rollback",
+            "set": str(name),
+            "generation": done and done.generation,
+            "parts": sorted(parts),
+            "what": what,
+        }
+        print_json(kept)
+    else:
+        typer.echo(f"{name}: {what}")
+    sys.stdout.flush()
+    return done
