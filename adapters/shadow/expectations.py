@@ -9,6 +9,7 @@ rest is at rest: else one thing that is not done would be told three times.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -92,16 +93,27 @@ class Expectations:
         self._open: dict[Place, _Expected] = {}
         self._all_wanted = AllWanted()
         self._at_rest_since: dict[SetName, list[float]] = {}
-        self._submitted: asyncio.Queue[tuple[SetName, Issued]] = asyncio.Queue()
+        self._asides: deque[tuple[SetName, Issued]] = deque()
+        self._woken = asyncio.Event()
 
     @property
     def waiting(self) -> int:
         """Commands that nobody has carried out yet."""
-        return len(self._open) + self._submitted.qsize()
+        return len(self._open)
 
     def submit(self, set_name: SetName, issued: Issued, *, again: bool = False) -> None:  # noqa: ARG002 (the port has it)
         """Expect somebody to carry this out. ``again`` makes no difference: what was done is there."""
-        self._submitted.put_nowait((set_name, issued))
+        self._woken.set()
+        if isinstance(issued.command, (SetTimer, RecordEvent)):
+            self._asides.append((set_name, issued))
+            return
+        # At once: what is wanted may be there for a moment only.
+        place = (set_name, commands.target(issued.command))
+        state = self._sets().get(set_name)
+        content = content_of(state, issued.command) if state is not None else ""
+        wanted = self._all_wanted.ask(place, content, now=self._attention.look())
+        self._open[place] = _Expected(place, issued, wanted)
+        self.glance()
 
     def glance(self) -> None:
         """Between two events: note what of the sets themselves is as it was wanted, before it moves on."""
@@ -117,9 +129,10 @@ class Expectations:
         try:
             while True:
                 if not self._open:
-                    await self._take(*await self._submitted.get())
-                while not self._submitted.empty():
-                    await self._take(*self._submitted.get_nowait())
+                    await self._woken.wait()
+                self._woken.clear()
+                while self._asides:
+                    await self._set_aside(*self._asides.popleft())
                 await self._look()
                 await self._clock.sleep(_LOOK_SECONDS)
         finally:
@@ -128,18 +141,12 @@ class Expectations:
                 task.cancel()
             await asyncio.gather(*busy, return_exceptions=True)
 
-    async def _take(self, set_name: SetName, issued: Issued) -> None:
+    async def _set_aside(self, set_name: SetName, issued: Issued) -> None:
+        """Timers are the machine's own; texts of Events are not compared."""
         if isinstance(issued.command, SetTimer):
             await self._timers.set(set_name, issued.command)
-            return
-        if isinstance(issued.command, RecordEvent):
-            await self._recording.done(set_name, issued, Standing(met=True))  # texts of Events are not compared
-            return
-        place = (set_name, commands.target(issued.command))
-        state = self._sets().get(set_name)
-        content = content_of(state, issued.command) if state is not None else ""
-        wanted = self._all_wanted.ask(place, content, now=self._attention.look())
-        self._open[place] = _Expected(place, issued, wanted)
+        else:
+            await self._recording.done(set_name, issued, Standing(met=True))
 
     async def _look(self) -> None:
         now, sets = self._attention.look(), self._sets()

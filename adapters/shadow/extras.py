@@ -126,7 +126,8 @@ class Extras:
             if isinstance(fact, events.StatefulSetObserved) and is_step(before, fact):
                 kind = Kind.STEP
             if kind is not None:
-                write = Write(address.set_name, address.name, kind, fact, revision, before)
+                is_duplicate = isinstance(fact, events.RevisionObserved) and self._is_duplicate(fact)
+                write = Write(address.set_name, address.name, kind, fact, revision, before, is_duplicate)
                 write = self._reasons.with_failures(write, self._sets().get(address.set_name))
                 self._unexplained[record.sequence] = _Unexplained(write, now)
 
@@ -135,6 +136,12 @@ class Extras:
         for sequence, each in list(self._unexplained.items()):
             if each.write.uid == uid and each.write.kind not in (Kind.RECREATION, Kind.REVISION):
                 del self._unexplained[sequence]
+
+    def _is_duplicate(self, revision: events.RevisionObserved) -> bool:
+        return any(
+            (other.owner, other.key) == (revision.owner, revision.key) and other.number < revision.number
+            for other in self._revisions.values()
+        )
 
     def _see(self, fact: events.Fact) -> bool:
         """Whether the object of an observation is told of for the first time."""
@@ -166,7 +173,7 @@ class Extras:
             if explained is None and now - each.since < self._patience:
                 continue
             self._unexplained.pop(sequence, None)
-            if explained is None and state is not None:
+            if explained is None and state is not None and not self._reasons.is_beyond_judgement(each.write, state):
                 await self._tell(each, state, now=now)
 
     async def _compare(self, write: Write, command: AnyCommand) -> bool:

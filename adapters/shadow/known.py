@@ -8,7 +8,6 @@ from lws_events import commands, names
 from lws_events.commands import AnyCommand
 from lws_events.decisions import FailureLeftAlone, GroupRecreationStarted
 from lws_events.differences import FieldDifference
-from lws_events.events import RevisionObserved
 from lws_events.machine.state import Aggregate
 
 _ENDED = ("failed", "succeeded")
@@ -48,12 +47,11 @@ def extra_recreation(left_alone: FailureLeftAlone | None) -> str:
     return "D3" if is_pending else ""
 
 
-def extra_revision(state: Aggregate, name: str, revision: RevisionObserved) -> str:
-    """The same for a revision: another of the same key is there before it, or claims cannot be changed."""
+def extra_revision(state: Aggregate, *, is_duplicate: bool) -> str:
+    """The same for a revision: another of the same key was there before it, or claims cannot be changed."""
     if state.claims_disputed:
         return "D10"
-    earlier = [each for other, each in state.revisions.items() if other != name and each.key == revision.key]
-    return "D12" if any(each.number < revision.number for each in earlier) else ""
+    return "D12" if is_duplicate else ""
 
 
 def _missed_recreation(recreation: GroupRecreationStarted | None) -> str:

@@ -47,6 +47,8 @@ class Write(NamedTuple):
     """What a revision was that is gone."""
     before: StatefulSetObserved | None = None
     """Of a step: the leader StatefulSet as it was."""
+    is_duplicate: bool = False
+    """Of a revision: one of its key was there before."""
     had_failures: bool = False
     """Of a recreation: some pod of the group had failed."""
 
@@ -63,10 +65,11 @@ class Write(NamedTuple):
 
 
 def is_step(before: StatefulSetObserved | None, after: StatefulSetObserved) -> bool:
-    """Whether a leader StatefulSet has come further in a rolling update."""
-    if before is None or before.labels.get(names.REVISION_KEY) != after.labels.get(names.REVISION_KEY):
+    """Whether a leader StatefulSet has come further in a rolling update, or begun one."""
+    if before is None:
         return False
-    return (after.partition or 0) < (before.partition or 0)
+    begins = before.labels.get(names.REVISION_KEY) != after.labels.get(names.REVISION_KEY)
+    return begins or (after.partition or 0) < (before.partition or 0)
 
 
 def kind_of_write(fact: events.Fact, *, is_new: bool, revision: RevisionObserved | None) -> Kind | None:
@@ -117,6 +120,12 @@ class Reasons:
             return self._revision(write, state, at_ms=at_ms)
         return self._made(write, state, at_ms=at_ms)
 
+    def is_beyond_judgement(self, write: Write, state: Aggregate) -> bool:
+        """After all patience: a step for a revision that is not wanted is told of as values that differ."""
+        if not isinstance(write.fact, events.StatefulSetObserved) or write.kind is not Kind.STEP:
+            return False
+        return state.target_key != write.fact.labels.get(names.REVISION_KEY, "")
+
     def extra(self, write: Write, state: Aggregate) -> DifferenceFound:
         """The difference that it is, now that there is no reason."""
         match write.kind, write.fact:
@@ -132,16 +141,15 @@ class Reasons:
                     because=failed + because,
                     number=known.extra_recreation(left_alone),
                 )
-            case Kind.REVISION, events.RevisionObserved() as fact:
-                number = known.extra_revision(state, write.name, fact)
+            case Kind.REVISION, _:
+                number = known.extra_revision(state, is_duplicate=write.is_duplicate)
                 because = (
                     "a revision of this key is there already" if number == "D12" else "no spec of the set needs it"
                 )
                 what = f"somebody created ControllerRevision {write.name}, we would not"
                 return _extra(f"{subjects.REVISION}/{write.name}", write, what, because=because, number=number)
             case Kind.STEP, events.StatefulSetObserved() as fact:
-                before = write.before.partition if write.before is not None else None
-                what = f"somebody moved the partition from {before} to {fact.partition}, we would not"
+                what = f"{_step_in_words(write.before, fact)}, we would not"
                 target = f"{subjects.STATEFULSET}/{write.name}"
                 return _extra(target, write, what, because="groups above it are not updated and ready")
             case Kind.REVISION_DELETED, _:
@@ -168,8 +176,10 @@ class Reasons:
         assert isinstance(fact, events.StatefulSetObserved)
         assert before is not None
         key, partition = fact.labels.get(names.REVISION_KEY, ""), fact.partition or 0
-        if there is None or there.uid != fact.uid or state.target_key != key:
+        if there is not None and there.uid != fact.uid:
             return Explained.UNDONE
+        if state.target_key != key:
+            return None  # the watch of sets is behind, or has moved on
         decided = self._memory.partition(write.set_name, key)
         if decided is not None and decided <= partition:
             return Explained.DECIDED
@@ -226,6 +236,12 @@ def _why_not(write: Write, state: Aggregate) -> str:
     finally:
         group.worker_set = there
     return f"we would wait for {reason}" if reason else "the set does not ask for it"
+
+
+def _step_in_words(before: StatefulSetObserved | None, after: StatefulSetObserved) -> str:
+    if before is None or before.labels.get(names.REVISION_KEY) != after.labels.get(names.REVISION_KEY):
+        return f"somebody began a rolling update at partition {after.partition}"
+    return f"somebody moved the partition from {before.partition} to {after.partition}"
 
 
 def _extra(target: str, write: Write, what: str, *, because: str, number: str = "") -> DifferenceFound:

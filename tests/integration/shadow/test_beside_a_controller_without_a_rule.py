@@ -1,13 +1,19 @@
 """Whatever a controller does not do, or does otherwise, is found, named, and found alone."""
 
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from adapters.demo.sample import NAME
-from adapters.simulation import kinds
+from adapters.simulation import Simulation, SimulationSettings, kinds, racks
+from adapters.simulation.kubelets import KubeletSettings
+from adapters.simulation.set_admission import set_admission
 from tests.controlplane.processes import Child
 from tests.integration.controller.clusters import NAMESPACE, Cluster
-from tests.integration.shadow.shadows import Shadow
+from tests.integration.shadow.shadows import Shadow, mutated
+
+_SLOW_SECONDS: Final = 60.0
+"""Of the cluster's time, which runs ten times as fast: three times the patience of the shadow."""
 
 Without = Callable[[str], Child]
 
@@ -141,3 +147,30 @@ async def test_writes_that_nobody_here_has_decided(cluster: Cluster, shadow: Sha
     [recreated] = [each for each in report["differences"] if each["target"] == f"pod/{NAME}-1"]
     assert recreated["what"] == "somebody recreated group 1, we would not"
     assert recreated["because"] == "no failure of this group is known"
+
+
+async def test_a_rollout_that_waits_for_nobody(tmp_path: Path) -> None:
+    slow = SimulationSettings(kubelet=KubeletSettings(start=(_SLOW_SECONDS, _SLOW_SECONDS)))
+    simulation = Simulation(nodes=racks(4, nodes_per_rack=4), admission=set_admission, settings=slow)
+    cluster = Cluster(simulation, tmp_path / "kubeconfig")
+    await cluster.start()
+    shadow = Shadow(tmp_path, kubeconfig=cluster.kubeconfig, patience_seconds=2)
+    controller = mutated(tmp_path, "updates-all-at-once", kubeconfig=cluster.kubeconfig)
+    try:
+        controller.start()
+        await shadow.start()
+        cluster.apply()
+        before = await cluster.complete()
+        containers = [{"name": "main", "image": "example.test/main:2"}]
+        change = {"spec": {"leaderWorkerTemplate": {"workerTemplate": {"spec": {"containers": containers}}}}}
+        cluster.simulation.api.patch(kinds.LEADERWORKERSETS, NAME, change, type_="merge", namespace=NAMESPACE)
+        report = await shadow.found()
+        await cluster.complete(without=before.values())
+        [found] = [each for each in report["differences"] if each["kind"] == "extra"]
+        assert found["target"] == f"statefulset/{NAME}"
+        assert found["what"] == "somebody began a rolling update at partition 0, we would not"
+        assert report["unexplained"] >= 1
+    finally:
+        shadow.child.kill()
+        controller.kill()
+        await cluster.stop()
