@@ -48,8 +48,8 @@ class ReportOutput(StrEnum):
 
 _HELP = """Show who changed what and when, what it caused, and every command with its outcome.
 
-[bold]audit[/bold] alone, or with a SET, prints rows: see [bold]audit rows --help[/bold]. A set that is called rows or
-report is written with its namespace.
+[bold]audit[/bold] alone, or with a SET, prints rows: see [bold]audit rows --help[/bold]. A set that is called rows
+or report is written with its namespace.
 
 Examples:
 
@@ -59,11 +59,15 @@ Examples:
   lws-events audit report default/sample --since 720h -o markdown
 """
 
-app = typer.Typer(cls=_RowsByDefault, help=_HELP, rich_markup_mode="rich")
+app = typer.Typer(
+    cls=_RowsByDefault,
+    help="\n\n".join(one if one.startswith("  ") else one.replace("\n", " ") for one in _HELP.split("\n\n")),
+    rich_markup_mode="rich",
+)
 
 SetArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[SET]", help="Only of [bold]namespace/name[/bold], or name.", show_default="all sets"),
+    typer.Argument(metavar="SET", help="Only of [bold]namespace/name[/bold], or name.", show_default="all sets"),
 ]
 NamespaceOption = Annotated[
     str | None, typer.Option("--namespace", "-n", help="Only of sets in this namespace.", show_default="all")
@@ -115,7 +119,7 @@ def rows(
 
     A user is known where the webhooks of this controller admitted the change; else it is not recorded. With
     [bold]--archive[/bold] a break in the running hash is told on standard error, and the exit code is 1. Parquet needs
-    an extra: pip install 'lws-events[parquet]'.
+    an extra: pip install 'lws-events\\[parquet]'.
 
     Examples:
 
