@@ -22,6 +22,10 @@ ENDED_MAX: Final = 16
 """How many ended lives of a pod's name are remembered, for observations that come late."""
 
 
+WANTED_MAX: Final = 200_000
+"""Of a set that asks for more pods than any cluster has, only the first groups count: a number must not fill memory."""
+
+
 class Gap(NamedTuple):
     """A stretch of time without a pod, or (``pod`` is empty) without a whole group."""
 
@@ -130,7 +134,8 @@ def _shape(observed: SetObserved) -> tuple[int, int]:
     template = spec.get("leaderWorkerTemplate") if isinstance(spec, dict) else None
     replicas = spec.get("replicas", 1) if isinstance(spec, dict) else 1
     size = template.get("size", 1) if isinstance(template, dict) else 1
-    return _count(replicas), _count(size)
+    pods = min(_count(size), WANTED_MAX)
+    return min(_count(replicas), WANTED_MAX // max(pods, 1)), pods
 
 
 def _count(value: Any) -> int:

@@ -50,7 +50,6 @@ class SetAudit:
         self._rollouts = Rollouts(set_name)
         self._effects = Effects(set_name)
         self._durations = DurationFold()
-        self._ready = 0
         self._pods: dict[str, PodObserved] = {}
         self._in_flight: dict[str, _InFlight] = {}
         self._last: RecordedEvent | None = None
@@ -174,8 +173,10 @@ class SetAudit:
         )
 
     def _became_ready(self, event: RecordedEvent, decision: Decision | None) -> list[AuditRow]:
-        took = self._durations.of(self._set).ready_ms
-        new, self._ready = took[self._ready :], len(took)
+        known = self._durations.of(self._set)
+        new = list(known.ready_ms)
+        known.ready_ms.clear()  # told once, and not kept: a journal may be of any length
+        known.end_ms.clear()
         facts = decision.facts if new and decision is not None else ()
         became = [fact.group for fact in facts if isinstance(fact, GroupChanged) and fact.after == READY_GROUP]
         if len(became) != len(new):

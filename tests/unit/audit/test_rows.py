@@ -11,6 +11,7 @@ from lws_events.commands import AnyCommand, DeleteLeaderPod, SetTimer
 from lws_events.decisions import GroupRecreationStarted
 from lws_events.events import SetDeleted, SetObserved, SpecChangeRequested
 from lws_events.subjects import SetName
+from projections.audit.capacity import WANTED_MAX, Capacity
 from projections.audit.fields import changed_fields
 from projections.audit.fold import audit
 from projections.audit.report import report
@@ -141,6 +142,17 @@ def test_capacity_is_lost_while_a_pod_is_wanted_and_not_ready() -> None:
         ("sample-0-1", "0", 700),
         ("", "0", 700),
     ]
+
+
+def test_a_number_of_replicas_does_not_fill_the_memory() -> None:
+    fold = Capacity(SAMPLE)
+    journal = JournalBuilder()
+    observed(journal, spec("a", replicas=2_000_000_000), generation=1)
+    journal.later(milliseconds=1).lws_status({})
+    for event in journal.events[1:]:
+        assert fold.add(event) == []
+    pods = [gap for gap in fold.open() if gap.pod]
+    assert len(pods) == WANTED_MAX
 
 
 def test_a_period_has_only_its_part_of_a_loss() -> None:
