@@ -115,7 +115,7 @@ def rows(
     archive: ArchiveOption = None,
     output: OutputOption = AuditOutput.TABLE,
 ) -> None:
-    """Print one row for each fact of audit, in the order of the journal.
+    """Print one row for each fact of audit, of each set in the order of the journal.
 
     A user is known where the webhooks of this controller admitted the change; else it is not recorded. With
     [bold]--archive[/bold] a break in the running hash is told on standard error, and the exit code is 1. Parquet needs

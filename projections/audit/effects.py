@@ -11,7 +11,9 @@ class Effects:
 
     def __init__(self, set_name: SetName) -> None:
         self._set = set_name
-        self.generation: int | None = None
+        self.sequence = 0
+        """Of the event that brought the generation in force: a set made anew has the same generations again."""
+        self._generation: int | None = None
         self._user = ""
         self._user_groups = ""
         self._began_ms = 0
@@ -30,13 +32,18 @@ class Effects:
     def begin(self, event: RecordedEvent, changes: Changes) -> list[AuditRow]:
         """Another generation is in force from this event on."""
         rows = self.end(event)
-        self.generation, self._user, self._user_groups = changes.generation, changes.user, changes.user_groups
+        self.sequence, self._generation = changes.sequence, changes.generation
+        self.name(changes)
         self._began_ms, self._counts, self._lost_ms = event.envelope.at_ms, {}, 0
         return rows
 
+    def name(self, changes: Changes) -> None:
+        """Who asked for the generation in force: it may become known later."""
+        self._user, self._user_groups = changes.user, changes.user_groups
+
     def end(self, event: RecordedEvent) -> list[AuditRow]:
         """The sum so far."""
-        if self.generation is None:
+        if self._generation is None:
             return []
         counts = self._counts
         pods = ", ".join(f"{counts.get(f'pod {what}', 0)} {what}" for what in ("created", "deleted", "restarted"))
@@ -44,7 +51,7 @@ class Effects:
         commands = sum(count for what, count in counts.items() if what.startswith(COMMAND))
         failed = counts.get("command failed", 0)
         what = (
-            f"while generation {self.generation} was in force: pods {pods}; {restarts} recreations of groups, "
+            f"while generation {self._generation} was in force: pods {pods}; {restarts} recreations of groups, "
             f"{replaced} leaders replaced; {commands} commands, {failed} of them failed"
         )
         return [
@@ -57,7 +64,7 @@ class Effects:
                 what=what,
                 user=self._user,
                 user_groups=self._user_groups,
-                generation=self.generation,
+                generation=self._generation,
                 took_ms=max(0, event.envelope.at_ms - self._began_ms),
                 lost_ms=self._lost_ms,
             )

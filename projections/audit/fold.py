@@ -1,4 +1,6 @@
-"""The audit of sets as a fold over events and recorded decisions: one row for each fact, in the order of the journal.
+"""The audit of sets as a fold over events and recorded decisions: one row for each fact.
+
+They come in the order of the journal, a little later where the user of a change is not known yet.
 
 Memory grows with the sets and with what is in flight, not with the journal. What happened under a generation of the
 spec is summed up in a row of its own when the next one takes its place: it happened *while* that generation was in
@@ -6,6 +8,7 @@ force; which part of it the change itself caused, the rows of restarts and rollo
 """
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 import msgspec
 
@@ -16,10 +19,21 @@ from lws_events.machine.lifecycle import READY as READY_GROUP
 from lws_events.machine.state import is_older
 from lws_events.subjects import SetName
 from projections.audit.capacity import Capacity, Gap
-from projections.audit.changes import Changes
+from projections.audit.changes import DELETION, Changes
 from projections.audit.effects import Effects
 from projections.audit.rollouts import Rollouts
-from projections.audit.rows import CAPACITY, COMMAND, EVERYTHING, POD, READY, REPLACEMENT, RESTART, Asked, AuditRow
+from projections.audit.rows import (
+    CAPACITY,
+    CHANGE,
+    COMMAND,
+    EVERYTHING,
+    POD,
+    READY,
+    REPLACEMENT,
+    RESTART,
+    Asked,
+    AuditRow,
+)
 from projections.durations import DurationFold
 from projections.explain import explain_command, explain_exit, explain_failure
 from projections.groups import group_of_object, group_of_target, group_token
@@ -28,6 +42,8 @@ from projections.journal import RecordedEvent, Step
 SUCCEEDED = "succeeded"
 FAILED = "failed"
 NO_OUTCOME = "none recorded"
+HELD_MAX: Final = 20_000
+"""Rows that are held back for the user of a change."""
 
 
 class _InFlight(msgspec.Struct, frozen=True):
@@ -52,6 +68,7 @@ class SetAudit:
         self._durations = DurationFold()
         self._pods: dict[str, PodObserved] = {}
         self._in_flight: dict[str, _InFlight] = {}
+        self._held: list[AuditRow] = []
         self._last: RecordedEvent | None = None
 
     def add(self, step: Step) -> list[AuditRow]:
@@ -65,8 +82,10 @@ class SetAudit:
         gaps = [self._gap(event, gap) for gap in self._capacity.add(event)]
         rows = [row for row in gaps if row is not None]
         changes = self._changes.add(event)
-        if self._changes.generation != self._effects.generation:
+        if self._changes.sequence != self._effects.sequence:
             rows += self._effects.begin(event, self._changes)
+        else:
+            self._effects.name(self._changes)
         rows += changes
         self._rollouts.see(event)
         fact = event.envelope.fact
@@ -78,7 +97,9 @@ class SetAudit:
             rows += self._of_decision(event, step.decision)
         self._durations.add(step)
         rows += self._became_ready(event, step.decision)
-        return self._selected(rows)
+        self._hold(rows)
+        waits = self._changes.waits(event.envelope.at_ms) and len(self._held) < HELD_MAX
+        return [] if waits else self._released()
 
     def end(self) -> list[AuditRow]:
         """What has not ended: commands without an outcome, capacity still lost, the rollout, the generation."""
@@ -89,14 +110,27 @@ class SetAudit:
         rows = [row for row in gaps if row is not None]
         rows += [self._command(one, event=None, outcome=NO_OUTCOME) for one in self._in_flight.values()]
         rows += self._rollouts.end(event)
-        found = self._selected(rows)
-        return found + [row for row in self._effects.end(event) if self._asked.has(row)]
+        self._hold(rows)
+        self._hold(self._effects.end(event))
+        return self._released()
 
-    def _selected(self, rows: list[AuditRow]) -> list[AuditRow]:
+    def _hold(self, rows: list[AuditRow]) -> None:
         in_period = [row for row in rows if self._asked.covers(row.at_ms)]
         for row in in_period:
             self._effects.count(row)
-        return [row for row in in_period if self._asked.has(row)]
+        self._held += in_period
+
+    def _released(self) -> list[AuditRow]:
+        """What was held back, with the user that has become known meanwhile."""
+        held, self._held = self._held, []
+        changes = self._changes
+        named = [
+            msgspec.structs.replace(row, user=changes.user, user_groups=changes.user_groups)
+            if row.kind == CHANGE and row.sequence == changes.sequence and row.what != DELETION
+            else row
+            for row in held
+        ]
+        return [row for row in named if self._asked.has(row)]
 
     def _of_pod(self, event: RecordedEvent, fact: PodObserved | PodDeleted) -> list[AuditRow]:
         assert event.address is not None
@@ -229,7 +263,7 @@ class SetAudit:
 
 
 def audit(steps: Iterable[Step], *, asked: Asked = EVERYTHING) -> Iterator[AuditRow]:
-    """Rows of all sets that the steps are about, in the order of the journal; what it leaves open comes last."""
+    """Rows of all sets in the steps, of each in the order of the journal; what it leaves open comes last."""
     folds: dict[SetName, SetAudit] = {}
     for step in steps:
         address = step.event.address

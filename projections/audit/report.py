@@ -39,7 +39,8 @@ class _Sums:
         self.report = SetReport(namespace=row.namespace, set=row.set, restarts_by_reason={}, spec_changes_by_user={})
         self.ready_ms: list[int] = []
         self.rollout_ms: list[int] = []
-        self.generation: int | None = None
+        self.changed_by = 0
+        """Sequence of the last change: each of its fields has a row."""
 
     def add(self, row: AuditRow) -> None:
         report = self.report
@@ -58,8 +59,8 @@ class _Sums:
             self.rollout_ms.append(row.took_ms or 0)
         elif row.kind == ROLLOUT:
             report.rollouts_not_complete += 1
-        elif row.kind == CHANGE and row.path and row.generation != self.generation:
-            self.generation = row.generation
+        elif row.kind == CHANGE and row.path and row.sequence != self.changed_by:
+            self.changed_by = row.sequence
             report.spec_changes += 1
             report.spec_changes_by_user[row.user] = report.spec_changes_by_user.get(row.user, 0) + 1
 

@@ -77,6 +77,32 @@ def test_a_user_that_nobody_recorded_is_not_guessed() -> None:
     assert [row.user for row in of_kind(rows(journal), "change")] == ["alice", "not recorded", "carol, not recorded"]
 
 
+def test_a_request_may_be_recorded_behind_its_change() -> None:
+    journal = JournalBuilder()
+    observed(journal, spec("a"), generation=1)
+    requested(journal.later(milliseconds=20), "alice", generation=1, operation="CREATE")
+    observed(journal.later(milliseconds=60_000), spec("b"), generation=2)
+    journal.later(milliseconds=20).running("sample-0", uid="l")
+    requested(journal.later(milliseconds=20), "bob", generation=2)
+    observed(journal.later(milliseconds=60_000), spec("c"), generation=3)
+    journal.later(milliseconds=60_000).lws_status({})
+    found = rows(journal)
+    assert [row.user for row in of_kind(found, "change")] == ["alice", "bob", "not recorded"]
+    assert [row.user for row in of_kind(found, "effect")] == ["alice", "bob", "not recorded"]
+    assert [row.sequence for row in found[:-3]] == sorted(row.sequence for row in found[:-3])
+    assert {row.kind for row in rows(journal, user="bob")} == {"request", "change", "effect"}
+
+
+def test_a_request_that_comes_too_late_is_told_by_the_effect() -> None:
+    journal = JournalBuilder()
+    observed(journal, spec("a"), generation=1)
+    journal.later(milliseconds=11_000).lws_status({})
+    requested(journal, "alice", generation=1, operation="CREATE")
+    found = rows(journal)
+    told = [(row.kind, row.user) for row in found if row.kind in ("request", "change", "effect")]
+    assert told == [("change", "not recorded"), ("request", "alice"), ("effect", "alice")]
+
+
 def test_a_request_that_was_refused_later_changes_nothing() -> None:
     journal = JournalBuilder()
     observed(journal, spec("a"), generation=1)
@@ -173,6 +199,24 @@ def test_what_happened_under_a_generation_is_summed_up() -> None:
     assert "1 recreations of groups" in effect.what
     lost = sum(row.lost_ms or 0 for row in of_kind(rows(journal), "capacity") if row.pod)
     assert effect.lost_ms == lost > 0
+
+
+def test_a_set_that_is_made_anew_has_its_own_effects_and_changes() -> None:
+    journal = JournalBuilder()
+    for uid in ("first", "second"):
+        for generation in (1, 2):
+            fact = SetObserved(
+                uid=uid,
+                resource_version=str(journal.sequence),
+                generation=generation,
+                spec=raw(spec("a", replicas=generation)),
+            )
+            journal.later(milliseconds=10).fact(subjects.SET, SAMPLE.name, fact)
+        journal.fact(subjects.SET, SAMPLE.name, SetDeleted(uid=uid, resource_version="900"))
+    found = rows(journal)
+    assert [row.generation for row in of_kind(found, "effect")] == [1, 2, 1, 2]
+    [summed_up] = report(found)
+    assert summed_up.spec_changes == 2
 
 
 def test_filters_leave_out_what_is_not_asked_for() -> None:
