@@ -9,6 +9,8 @@ from typing import Final
 
 import msgspec
 
+from lws_events.views import NOT_RECORDED
+
 TEMPLATE_CHANGED: Final = "TemplateChanged"
 """Reason of a failed ``CreateControllerRevision``: the live template is not the one that would be recorded."""
 
@@ -28,7 +30,7 @@ class CreateControllerRevision(Command, frozen=True, omit_defaults=True, kw_only
     manifest: msgspec.Raw
     leader_set: str = ""
     """Name of the leader StatefulSet whose template is compared."""
-    template: msgspec.Raw = msgspec.Raw(b"null")
+    template: msgspec.Raw = NOT_RECORDED
 
 
 class ApplyLeaderStatefulSet(Command, frozen=True, omit_defaults=True, kw_only=True, tag="ApplyLeaderStatefulSet"):

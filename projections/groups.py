@@ -6,7 +6,7 @@ too, identifies a group by its leader pod's name.
 """
 
 from lws_events.events import PodObserved
-from lws_events.machine.state import is_number
+from lws_events.machine.state import read_number
 from lws_events.names import SIZE
 from lws_events.subjects import SetName
 
@@ -37,5 +37,5 @@ def group_token(set_name: SetName, group: str) -> str:
 
 def size_of(pod: PodObserved, *, default: int) -> int:
     """How many pods the pod's group is to have, by its annotation; ``default`` where that is no number."""
-    size = pod.annotations.get(SIZE, "")
-    return int(size) if is_number(size) else default
+    size = read_number(pod.annotations.get(SIZE, ""))
+    return default if size is None else size

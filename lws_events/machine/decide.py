@@ -34,7 +34,7 @@ def decide(
         return None
     fired = fact.timer if isinstance(fact, events.TimerFired) else ""
     draft = Draft(state, epoch=epoch, cause=cause, at_ms=at_ms, fired=fired)
-    if state.set_ is not None:
+    if state.strangers and state.set_ is not None:
         decide_strangers(draft)
     if state.is_active:
         if isinstance(fact, events.CommandFailed) and change.closed is not None:
@@ -47,7 +47,8 @@ def decide(
             # generation would say that everything is updated. The outcome of the apply brings the next one.
             decide_status(draft)
             decide_truncation(draft, done=is_done(state))
-        decide_terminations(draft)
+        if state.terminations:
+            decide_terminations(draft)
     else:
         for group in _touched(state, change):
             decide_lifecycle(draft, group)

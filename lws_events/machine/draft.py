@@ -19,11 +19,11 @@ class Draft:
         """The timer that the event is about; empty for another event."""
         self.facts: list[LifecycleFact] = []
         self._issued: dict[str, Issued] = {}
-        self._held: set[str] = set()
+        self._held: tuple[str, ...] = ()
 
     def hold(self, about: str) -> None:
         """Let no command for this target be issued by this decision: it has just failed and waits for its retry."""
-        self._held.add(about)
+        self._held += (about,)
 
     def can_issue(self, about: str) -> bool:
         """No command for the target is in flight, waits for its retry, or made what a watch has yet to show."""

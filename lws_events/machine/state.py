@@ -5,6 +5,7 @@ by a watch) are kept apart. Counters are kept up to date group by group, so that
 ten groups as in one of ten thousand.
 """
 
+import functools
 from typing import Any, Final
 
 import msgspec
@@ -31,6 +32,9 @@ from lws_events.machine.held import CrashLoop, HeldFailure, Termination
 from lws_events.machine.marks import Marks
 from lws_events.machine.spec import SetSpec
 from lws_events.subjects import SetName
+
+_READ_MAX: Final = 16_384
+"""How many numbers stay read: the indices and sizes of groups are asked for again and again."""
 
 ABSENT: Final = "Absent"
 """State of life of a group without any pod (see ``lifecycle``)."""
@@ -117,14 +121,12 @@ class Group(msgspec.Struct, omit_defaults=True):
     @property
     def index(self) -> int:
         """Group index: the leader's label if it is a number, else the ordinal of its name (spec D7); -1 if neither."""
-        label = self.leader.view.labels.get(names.GROUP_INDEX, "") if self.leader else ""
-        return int(label) if is_number(label) else names.pod_ordinal(self.name).ordinal
+        labelled = None if self.leader is None else read_number(self.leader.view.labels.get(names.GROUP_INDEX, ""))
+        return names.pod_ordinal(self.name).ordinal if labelled is None else labelled
 
     @property
     def recreating(self) -> str:
         """uid of the leader whose deletion has been decided; empty when none has."""
-        if self.recreation is None and self.replacement is None:
-            return ""
         decided = self.recreation or self.replacement
         return decided.leader_uid if decided is not None else ""
 
@@ -274,15 +276,16 @@ class Aggregate(msgspec.Struct, omit_defaults=True):
 
     def size_of(self, group: Group) -> int:
         """Pods of a group: by its leader's annotation, so that an old group keeps its own size (spec D29)."""
-        text = group.leader.view.annotations.get(names.SIZE, "") if group.leader else ""
-        if is_number(text):
-            return int(text)
+        annotated = None if group.leader is None else read_number(group.leader.view.annotations.get(names.SIZE, ""))
+        if annotated is not None:
+            return annotated
         return self.spec.size if self.spec is not None else 1
 
 
-def is_number(text: str) -> bool:
-    """Whether a label or annotation is a number that an index or a size can be."""
-    return text.isdecimal() and len(text) <= 10
+@functools.lru_cache(maxsize=_READ_MAX)
+def read_number(text: str) -> int | None:
+    """A label or annotation as a number that an index or a size can be; None where it is none."""
+    return int(text) if text.isdecimal() and len(text) <= 10 else None
 
 
 def is_older(view: View, known: View) -> bool:

@@ -23,13 +23,23 @@ from tests.bench import (
     floor,
     journal_run,
     life_run,
+    long_run,
     machine,
     questions,
     recorded,
     take_over,
 )
 from tests.bench.controllers import OUR_COMMAND, OUR_USER_AGENT, OURS, Controller, ControllerEnded
-from tests.bench.figures import ClusterRun, CostPerEvent, JournalFigures, JournalLife, QuestionFigures, Report, TakeOver
+from tests.bench.figures import (
+    ClusterRun,
+    CostPerEvent,
+    JournalFigures,
+    JournalLife,
+    LongJournal,
+    QuestionFigures,
+    Report,
+    TakeOver,
+)
 from tests.bench.printing import print_report
 from tests.controlplane.build import BuildError, binaries
 
@@ -82,6 +92,7 @@ class _Results:
         self.journal: JournalFigures | None = None
         self.take_over: TakeOver | None = None
         self.questions: QuestionFigures | None = None
+        self.long_journal: LongJournal | None = None
         self.life: JournalLife | None = None
 
 
@@ -106,6 +117,7 @@ def main() -> int:
         cost_per_event=results.costs,
         take_over=results.take_over,
         questions=results.questions,
+        long_journal=results.long_journal,
         life=results.life,
     )
     if report.runs or report.cost_per_event:
@@ -134,6 +146,8 @@ def _measure(options: argparse.Namespace, results: _Results) -> None:
         results.costs = cost_per_event.measure()
         _progress("measuring the journal")
         results.journal = journal_run.measure(journal_file, source=source)
+        _progress("reading a journal of a million events")
+        results.long_journal = long_run.measure()
         _progress("asking about one set of many, in a journal of a million events")
         results.questions = questions.measure()
         _progress("starting from snapshots, on a journal of a million events")

@@ -124,6 +124,8 @@ class JournalFigures(msgspec.Struct, frozen=True, kw_only=True):
     published_batches_of_200: float
     folded_live: float
     """Read from the stream, decided about, decisions written back."""
+    decoded_from_file: float
+    """Events and decisions read from the file and decoded, and nothing else."""
     replayed_from_file: float
     decoded: float
     """Events and decisions of the same journal decoded from memory, and nothing else."""
@@ -132,7 +134,32 @@ class JournalFigures(msgspec.Struct, frozen=True, kw_only=True):
     replay_to_decoding: float
     """``replayed`` as a fraction of ``decoded``."""
     file_replay_to_decoding: float
-    """``replayed_from_file`` as a fraction of ``decoded``."""
+    """``replayed_from_file`` as a fraction of ``decoded_from_file``."""
+    verified_from_file: float
+    """Every decision made anew and compared."""
+    file_verify_to_decoding: float
+    """``verified_from_file`` as a fraction of ``decoded_from_file``."""
+
+
+class LongJournal(msgspec.Struct, frozen=True, kw_only=True):
+    """A long journal read from its file; events per second of CPU, each in a process of its own."""
+
+    sets: int
+    """Live and go one after the other."""
+    events: int
+    decisions: int
+    file_bytes: int
+    decoded: float
+    """Events and decisions read and decoded, and nothing else."""
+    replayed: float
+    verified: float
+    """Every decision made anew and compared."""
+    replay_to_decoding: float
+    verify_to_decoding: float
+    peak_mib: float
+    """Of the process that verifies."""
+    shorter_peak_mib: float
+    """The same for a tenth of the journal."""
 
 
 class QuestionFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,6 +225,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     take_over: TakeOver | None = None
     life: JournalLife | None = None
     questions: QuestionFigures | None = None
+    long_journal: LongJournal | None = None
 
 
 def percentile(values: Sequence[float], fraction: float) -> float:

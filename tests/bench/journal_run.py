@@ -5,6 +5,7 @@ to disk, so these two figures are as much the disk's as the code's. The others n
 """
 
 import asyncio
+import functools
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -13,8 +14,6 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Final
 
-from adapters.cli.options import JournalSource
-from adapters.cli.reading import open_for_reading
 from adapters.controller.engine import Engine
 from adapters.journal.group_commit import GroupCommit
 from adapters.journal.port import BATCH_MESSAGES_MAX, Journal, Message, Record
@@ -25,7 +24,7 @@ from lws_events import decisions, events
 from lws_events.decisions import Decision, Issued
 from lws_events.fleet import Fleet
 from lws_events.subjects import SetName
-from projections.journal import pair
+from tests.bench import long_run
 from tests.bench.figures import JournalFigures
 from tests.bench.recorded import Recording, read
 
@@ -42,7 +41,9 @@ def measure(path: Path, *, source: str) -> JournalFigures:
     count = len(recording.events)
     single, batches_of_50, batches_of_200 = asyncio.run(_published(recording))
     live = asyncio.run(_folded_live(recording))
-    from_file = count / _best(lambda: _replay_file(path, recording.cluster))
+    decoded_from_file, from_file, verified_from_file = (
+        count / _best(functools.partial(_read_through, what, path)) for what in ("decode", "replay", "verify")
+    )
     decoded = count / _best(lambda: _decode(recording))
     replayed = count / _best(lambda: _replay(recording))
     return JournalFigures(
@@ -54,11 +55,14 @@ def measure(path: Path, *, source: str) -> JournalFigures:
         published_batches_of_50=batches_of_50,
         published_batches_of_200=batches_of_200,
         folded_live=live,
+        decoded_from_file=decoded_from_file,
         replayed_from_file=from_file,
+        verified_from_file=verified_from_file,
         decoded=decoded,
         replayed=replayed,
         replay_to_decoding=replayed / decoded,
-        file_replay_to_decoding=from_file / decoded,
+        file_replay_to_decoding=from_file / decoded_from_file,
+        file_verify_to_decoding=verified_from_file / decoded_from_file,
     )
 
 
@@ -167,11 +171,8 @@ def _decoded(records: Iterable[Record]) -> Iterable[Decision]:
     return (decisions.decode(record.data) for record in records)
 
 
-def _replay_file(path: Path, cluster: str) -> None:
-    fleet = Fleet()
-    with open_for_reading(JournalSource(file=path, cluster=cluster)) as reader:
-        for step in pair(reader.events(), reader.decisions()):
-            fleet.recall(step.event.sequence, step.event.subject, step.event.envelope, step.decision)
+def _read_through(what: str, path: Path) -> None:
+    long_run.read_through(what, path)
 
 
 def _best(work: Callable[[], None]) -> float:

@@ -13,6 +13,7 @@ from tests.bench.figures import (
     JournalFigures,
     JournalLife,
     Latency,
+    LongJournal,
     Machine,
     ProcessCost,
     QuestionFigures,
@@ -34,6 +35,8 @@ def print_report(report: Report, console: Console) -> None:
         console.print(_take_over(report.take_over))
     if report.journal is not None:
         console.print(_journal(report.journal))
+    if report.long_journal is not None:
+        console.print(_long_journal(report.long_journal))
     if report.questions is not None:
         console.print(_questions(report.questions))
     if report.life is not None:
@@ -135,14 +138,33 @@ def _journal(figures: JournalFigures) -> Table:
         ("published in batches of 50, each synced", figures.published_batches_of_50),
         ("published in batches of 200, each synced", figures.published_batches_of_200),
         ("folded live, decisions recorded", figures.folded_live),
+        ("decoded from a file", figures.decoded_from_file),
         ("replayed from a file", figures.replayed_from_file),
+        ("verified from a file", figures.verified_from_file),
         ("replayed from memory", figures.replayed),
         ("decoded from memory", figures.decoded),
     )
     for label, value in rows:
         table.add_row(label, f"{value:,.0f}")
     table.add_row("replay as a fraction of decoding alone", f"{figures.replay_to_decoding:.3f}")
-    table.add_row("  from a file", f"{figures.file_replay_to_decoding:.3f}")
+    table.add_row("  both from a file", f"{figures.file_replay_to_decoding:.3f}")
+    table.add_row("verification, both from a file", f"{figures.file_verify_to_decoding:.3f}")
+    return table
+
+
+def _long_journal(figures: LongJournal) -> Table:
+    title = (
+        f"A file of {figures.events:,} events and {figures.decisions:,} decisions of {figures.sets:,} sets, "
+        f"{figures.file_bytes / 1e6:,.0f} MB"
+    )
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    table.add_column("events per second", justify="right")
+    table.add_column("of decoding alone", justify="right")
+    table.add_row("decoded", f"{figures.decoded:,.0f}", "1")
+    table.add_row("replayed", f"{figures.replayed:,.0f}", f"{figures.replay_to_decoding:.3f}")
+    table.add_row("verified", f"{figures.verified:,.0f}", f"{figures.verify_to_decoding:.3f}")
+    table.add_row(f"peak memory, MiB: {figures.peak_mib:.0f}; for a tenth of it: {figures.shorter_peak_mib:.0f}")
     return table
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from adapters.journal.file_format import JournalFileWriter, read_file, read_header
 from adapters.journal.port import Record
@@ -33,11 +33,46 @@ def read(path: Path) -> Recording:
 
 def play(path: Path, *, groups: int, size: int) -> None:
     """Write the journal of one set that comes up and loses a worker of each group, group after group, twice."""
+    _write(path, _played(groups=groups, size=size))
+
+
+def play_to_the_end(path: Path, *, groups: int, size: int) -> None:
+    """The same, and then the set is deleted, with everything that belongs to it: nothing is left of its state."""
+    scenario = _played(groups=groups, size=size)
+    state = scenario.state
+    assert state.set_ is not None
+    assert state.leader_set is not None
+    assert state.service is not None
+    gone: list[tuple[str, str, type[events.Deleted], str]] = [
+        (subjects.SET, "sample", events.SetDeleted, state.set_.uid)
+    ]
+    gone += [(subjects.STATEFULSET, "sample", events.StatefulSetDeleted, state.leader_set.uid)]
+    gone += [(subjects.SERVICE, "sample", events.ServiceDeleted, state.service.uid)]
+    gone += [(subjects.REVISION, name, events.RevisionDeleted, view.uid) for name, view in state.revisions.items()]
+    for name, group in state.groups.items():
+        assert group.leader is not None
+        assert group.worker_set is not None
+        pods = {name: group.leader} | group.workers
+        gone += [(subjects.POD, pod, events.PodDeleted, known.view.uid) for pod, known in pods.items()]
+        gone += [(subjects.STATEFULSET, name, events.StatefulSetDeleted, group.worker_set.uid)]
+    for kind, name, fact, uid in gone:
+        deleted: Any = fact(uid=uid, resource_version=scenario.next_version())
+        scenario.see(kind, name, deleted)
+    if scenario.fleet.aggregates:
+        raise RuntimeError("something of the set is left")
+    _write(path, scenario)
+
+
+def _played(*, groups: int, size: int) -> Scenario:
     scenario = Scenario(replicas=groups, leaderWorkerTemplate={"size": size})
     scenario.run()
     for failure in range(1, FAILURES + 1):
         for group in range(groups):
             recreate(scenario, group, size=size, before=_incarnation(failure - 1), after=_incarnation(failure))
+    return scenario
+
+
+def _write(path: Path, scenario: Scenario) -> None:
     with JournalFileWriter(path, cluster=_CLUSTER, epoch=_EPOCH) as writer:
         for sequence, subject, envelope in scenario.recorded:
             message_id = f"e{sequence}"

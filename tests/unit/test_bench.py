@@ -13,7 +13,7 @@ from lws_events.fleet import Fleet
 from lws_events.subjects import SetName
 from projections.journal import RecordedDecision, RecordedEvent
 from projections.verify import verify
-from tests.bench import mass_failure, questions, recorded
+from tests.bench import long_run, mass_failure, questions, recorded
 from tests.bench.figures import latency, percentile
 from tests.controlplane import audit, proc
 
@@ -152,6 +152,15 @@ def test_usage_of_a_process_grows_with_its_work() -> None:
         sum(range(10_000))
     assert 1 < before.rss_peak_mib <= proc.usage(os.getpid()).rss_peak_mib
     assert proc.nats_child(os.getpid()) is None
+
+
+def test_a_longer_journal_is_the_same_life_in_other_namespaces_and_verifies() -> None:
+    figures = long_run.measure(events=3000)
+    assert figures.sets == 3
+    assert (figures.events - 1) % figures.sets == 0
+    assert figures.decisions % figures.sets == 0
+    assert 0 < figures.verify_to_decoding < figures.replay_to_decoding < 1
+    assert 0 < figures.shorter_peak_mib
 
 
 def test_questions_are_asked_of_a_journal_of_many_sets() -> None:
