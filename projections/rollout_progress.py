@@ -110,7 +110,7 @@ class RolloutProgress:
         self.end: End | None = None
         """Of the rollout told last; None while it is under way."""
         self.progress_ms = 0
-        """When it came forward last: a step, one more group updated or ready than ever before in it."""
+        """When it came forward last: a step, a broken leader replaced, one more group updated or ready than ever before in it."""
         self.good: SetObserved | None = None
         """The set as it was when last all of its groups were updated and ready."""
 
@@ -255,6 +255,8 @@ class RolloutProgress:
                 self._blocked = fact
             case RolloutStepped():
                 self._blocked, self.progress_ms = None, event.envelope.at_ms
+            case LeaderReplacementStarted():
+                self.progress_ms = event.envelope.at_ms
 
     def _is_wanted(self, group: str) -> bool:
         token = group_token(self._name, group)
