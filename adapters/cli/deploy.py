@@ -197,6 +197,7 @@ def _roll_back(
 
     from adapters.cli.printing import print_json
     from adapters.deploying.cluster import put_back, restored_parts
+    from adapters.kubernetes.errors import ApiError
     from lws_events.names import REPLACE_BROKEN_GROUPS_FIRST
 
     name, good = applied.set_name, progress.good
@@ -208,9 +209,15 @@ def _roll_back(
             f"not rolled back: the template is that of generation {good.generation}, with which all groups were ready"
         )
     else:
-        done = asyncio.run(
-            put_back(name, parts, uid=applied.uid, generation=progress.generation, kubeconfig=kubeconfig)
-        )
+        try:
+            done = asyncio.run(
+                put_back(name, parts, uid=applied.uid, generation=progress.generation, kubeconfig=kubeconfig)
+            )
+        except ApiError as error:
+            raise CliError(
+                f"LeaderWorkerSet {name} was not rolled back ({error.reason}): {error.message}",
+                hint=f"only generation {progress.generation} is: somebody may have changed the set since",
+            ) from error
         annotated = f"; annotated with {REPLACE_BROKEN_GROUPS_FIRST} until it is done" if done.is_annotated else ""
         what = (
             f"rolled back: {' and '.join(f'spec.{part}' for part in parts)} of generation {good.generation} put back, "

@@ -1,11 +1,17 @@
 """Manifests as they are read for ``deploy``, and what of an earlier spec is put back."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
-from adapters.deploying.cluster import restored_parts
+from adapters.deploying.cluster import PutBack, put_back, restored_parts
 from adapters.deploying.manifests import ManifestError, read_manifests
+from adapters.kubernetes.errors import ApiError
+from lws_events.names import REPLACE_BROKEN_GROUPS_FIRST
+from lws_events.subjects import SetName
+from tests.unit.scripted_api import ScriptedApi, answer, refuse
 
 LWS = "apiVersion: leaderworkerset.x-k8s.io/v1\nkind: LeaderWorkerSet\n"
 
@@ -43,3 +49,45 @@ def test_only_what_a_revision_covers_is_put_back() -> None:
     present = {"replicas": 5, "leaderWorkerTemplate": {"size": 3}, "networkConfig": {"subdomainPolicy": "Shared"}}
     assert restored_parts(present, good) == {"leaderWorkerTemplate": {"size": 2}, "networkConfig": None}
     assert restored_parts(good | {"replicas": 9}, good) == {}
+
+
+def kubeconfig(folder: Path, server: str) -> Path:
+    path = folder / "kubeconfig"
+    named = {
+        "clusters": [{"name": "a", "cluster": {"server": server}}],
+        "users": [{"name": "a", "user": {"token": "t"}}],
+        "contexts": [{"name": "a", "context": {"cluster": "a", "user": "a"}}],
+    }
+    path.write_text(yaml.safe_dump({"current-context": "a", **named}))
+    return path
+
+
+@pytest.mark.parametrize("annotations", [None, {}, {REPLACE_BROKEN_GROUPS_FIRST: "true"}])
+async def test_the_way_back_is_only_for_the_generation_that_was_watched(
+    annotations: dict[str, str] | None, tmp_path: Path
+) -> None:
+    metadata = {"generation": 2} | ({} if annotations is None else {"annotations": annotations})
+    path = "/apis/leaderworkerset.x-k8s.io/v1/namespaces/default/leaderworkersets/llama"
+    parts = {"leaderWorkerTemplate": {"size": 2}, "networkConfig": None}
+    async with ScriptedApi() as api:
+        api.script("GET", path, answer({"metadata": metadata}), answer({"metadata": metadata}))
+        api.script("PATCH", path, answer({"metadata": {"generation": 3}}), refuse(422, "Invalid"))
+        where = kubeconfig(tmp_path, api.url)
+        name = SetName("default", "llama")
+        done = await put_back(name, parts, uid="u", generation=2, kubeconfig=where)
+        with pytest.raises(ApiError):
+            await put_back(name, parts, uid="u", generation=2, kubeconfig=where)
+    assert done == PutBack(3, is_annotated=not annotations)
+    sent = api.asked[1]
+    assert sent.headers["Content-Type"] == "application/json-patch+json"
+    assert sent.query == {"fieldManager": "lws-events-deploy"}
+    assert sent.json[:4] == [
+        {"op": "test", "path": "/metadata/uid", "value": "u"},
+        {"op": "test", "path": "/metadata/generation", "value": 2},
+        {"op": "add", "path": "/spec/leaderWorkerTemplate", "value": {"size": 2}},
+        {"op": "remove", "path": "/spec/networkConfig"},
+    ]
+    annotated = "/metadata/annotations/lws-events.io~1replace-broken-groups-first"
+    assert [one["path"] for one in sent.json[4:]] == (
+        ["/metadata/annotations", annotated] if annotations is None else [] if annotations else [annotated]
+    )
