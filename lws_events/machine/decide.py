@@ -72,8 +72,10 @@ def _decide_groups(draft: Draft, change: Change) -> None:
 
 def _decide_group(draft: Draft, group: Group) -> None:
     leader = group.leader
-    replacement.resume(draft, group)
-    decided = decide_restart(draft, group)
+    if group.replacement is not None:
+        replacement.resume(draft, group)
+    is_going_on = group.recreation is None and group.replacement is None and group.held is None
+    decided = "" if is_going_on and not group.unjudged else decide_restart(draft, group)
     stays = leader is not None and leader.view.deleting_since is None and decided != RECREATING
     if leader is not None and stays and group.recreating != leader.view.uid:
         if leader.view.annotations.get(names.LEADER_NAME):
@@ -88,4 +90,6 @@ def _decide_group(draft: Draft, group: Group) -> None:
 def _touched(state: Aggregate, change: Change) -> list[Group]:
     if change.all_groups:
         return sorted(state.groups.values(), key=lambda group: (group.index, group.name))
+    if not change.groups:
+        return []
     return [state.groups[name] for name in change.groups if name in state.groups]

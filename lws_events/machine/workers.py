@@ -81,7 +81,8 @@ def decide_workers(draft: Draft, group: Group) -> None:
     assert state.set_ is not None
     if group.worker_set is not None:
         _warn_about_replicas(draft, group)
-    if state.size_of(group) == 1 or group.worker_set is not None:
+        return
+    if state.size_of(group) == 1:
         return
     if waits_for(state, group):
         _warn_about_node(draft, group)
