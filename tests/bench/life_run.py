@@ -6,12 +6,12 @@ one story over and over; what came before a snapshot is not read, so it does not
 
 import asyncio
 import itertools
+import os
 import sys
 import tempfile
 import time
 import zlib
 from pathlib import Path
-from resource import RUSAGE_SELF, getrusage
 from typing import Final
 
 import msgspec
@@ -28,8 +28,9 @@ from lws_events import decisions, events, subjects
 from lws_events.decisions import MACHINE_VERSION
 from lws_events.fleet import Fleet
 from lws_events.snapshots import STATE_VERSION, Sweep, record_digest, take_snapshot
-from tests.bench.figures import JournalLife, StartUp
+from tests.bench.figures import MEBIBYTE, JournalLife, StartUp
 from tests.bench.recorded import Recording, play, read
+from tests.controlplane import proc
 from tests.journals.recording import FOLDER
 
 SIZES: Final = (100_000, 1_000_000)
@@ -185,7 +186,7 @@ async def _started(settings: ConnectionSettings) -> StartUp:
         return StartUp(
             events=engine.fleet.sequence,
             seconds=seconds,
-            peak_bytes=getrusage(RUSAGE_SELF).ru_maxrss * 1024,
+            peak_bytes=int(proc.usage(os.getpid()).rss_peak_mib * MEBIBYTE),
         )
     finally:
         await connection.close()

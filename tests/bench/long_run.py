@@ -4,8 +4,8 @@ Many sets live and go one after the other, each in a namespace of its own, so th
 memory that grew with it would be a leak. Each figure is a process of its own: ``python -m tests.bench.long_run``.
 """
 
+import os
 import re
-import resource
 import subprocess
 import sys
 import time
@@ -26,6 +26,7 @@ from projections.journal import pair
 from projections.verify import verify
 from tests.bench.figures import LongJournal
 from tests.bench.recorded import Recording, play_to_the_end, read
+from tests.controlplane import proc
 
 EVENTS: Final = 1_000_000
 SHORTER: Final = 10
@@ -126,7 +127,7 @@ def read_through(what: str, path: Path) -> Pass:
             case _:
                 found = verify(reader.events(), reader.decisions(), machine)
                 events, decided, differences = found.events, found.decisions, found.differences + found.undecided
-    seconds, peak = time.process_time() - began, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    seconds, peak = time.process_time() - began, proc.usage(os.getpid()).rss_peak_mib
     return Pass(events=events, decisions=decided, seconds=seconds, peak_mib=peak, differences=differences)
 
 
