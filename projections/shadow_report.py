@@ -21,7 +21,7 @@ from lws_events.events import (
     PodObserved,
     SetObserved,
 )
-from lws_events.subjects import Address
+from lws_events.subjects import POD, Address
 from projections.explain import timestamp
 from projections.journal import RecordedDecision, RecordedEvent
 
@@ -126,7 +126,8 @@ class ShadowReport(msgspec.Struct, kw_only=True):
         meant = sum(self.meant.values())
         if meant:
             numbers = ", ".join(f"{number} ({count})" for number, count in self.meant.items())
-            return f"Ours differs only where it is meant to, {meant} times: {numbers}."
+            times = "once" if meant == 1 else f"{meant} times"
+            return f"Ours differs only where it is meant to, {times}: {numbers}."
         return f"No difference: all {self.agreed} commands were carried out alike."
 
 
@@ -162,6 +163,7 @@ class _Summing:
         """Kind of each command that has no outcome yet, by id."""
         self._sets: set[str] = set()
         self._groups: set[tuple[str, str]] = set()
+        self._not_done: set[tuple[str, str]] = set()
 
     def take(self, event: RecordedEvent) -> None:
         result, envelope = self.result, event.envelope
@@ -186,12 +188,21 @@ class _Summing:
                     self.result.compared.setdefault(kind, Compared()).agreed += 1
             case CommandFailed():
                 kind = self.kinds.pop(fact.command_id, "")
-                if kind and fact.reason == NOT_DONE:
+                if kind and fact.reason == NOT_DONE and self._is_news(address, fact):
                     self.result.compared.setdefault(kind, Compared()).not_done += 1
             case DifferenceFound():
                 self._note(event, fact, address, at=at)
             case _:
                 pass
+
+    def _is_news(self, address: Address, failed: CommandFailed) -> bool:
+        """What is not done is asked for again and again, and counts once; each recreation counts."""
+        if failed.target.startswith(f"{POD}/"):
+            return True
+        place = (str(address.set_name), failed.target)
+        is_news = place not in self._not_done
+        self._not_done.add(place)
+        return is_news
 
     def _note(self, event: RecordedEvent, fact: DifferenceFound, address: Address, *, at: str) -> None:
         row = Row(

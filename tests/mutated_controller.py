@@ -47,6 +47,12 @@ def _writes_no_metadata() -> None:
     _replace(_RULES, "decide_worker_metadata", lambda _: None)
 
 
+def _as_the_reference() -> None:
+    """What a reader of docs/shadow.md sees."""
+    _sees_no_deletions()
+    _writes_no_metadata()
+
+
 def _makes_no_service() -> None:
     """The set's own Service is never created."""
     _replace(_RULES, "decide_shared_service", lambda _: None)
@@ -85,6 +91,7 @@ MUTATIONS: Final[dict[str, Callable[[], None]]] = {
     "sees-no-deletions": _sees_no_deletions,
     "restarts-nothing": _restarts_nothing,
     "writes-no-metadata": _writes_no_metadata,
+    "as-the-reference": _as_the_reference,
     "makes-no-service": _makes_no_service,
     "counts-wrongly": _counts_wrongly,
     "selects-too-much": _selects_too_much,

@@ -159,6 +159,15 @@ class Settings(JournalSettings):
     """Lowest level whose lines say where in the program they come from; exceptions always have their traceback."""
     log_time: Literal["epoch", "millis", "nano", "iso8601", "rfc3339", "rfc3339nano"] = "rfc3339nano"
 
+    @field_validator("cluster")
+    @classmethod
+    def _is_no_shadows(cls, value: str) -> str:
+        from adapters.shadow.place import PREFIX
+
+        if value.startswith(PREFIX):
+            raise ValueError(f"the name is that of a shadow's journal, which begins with {PREFIX}: choose another")
+        return value
+
     @field_validator("gang_provider")
     @classmethod
     def _is_supported(cls, value: str) -> str:

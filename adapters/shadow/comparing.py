@@ -54,9 +54,9 @@ def difference(path: str, ours: Any, theirs: Any) -> FieldDifference:
 def _compare(ours: Any, theirs: Any, *, path: str, found: list[FieldDifference]) -> None:
     if len(found) >= FIELDS_MAX or path in _NOT_COMPARED or path == _REVISION_NUMBER or _is_empty(ours):
         return
-    if isinstance(ours, dict) and isinstance(theirs, dict):
+    if isinstance(ours, dict) and (theirs is None or isinstance(theirs, dict)):
         for name, value in ours.items():
-            _compare(value, theirs.get(name), path=_below(path, name), found=found)
+            _compare(value, (theirs or {}).get(name), path=_below(path, name), found=found)
     elif path == "metadata.ownerReferences" and isinstance(theirs, list):
         found += [difference(path, owner, theirs) for owner in ours if not _owner_is_among(owner, theirs)]
     elif isinstance(ours, list) and isinstance(theirs, list) and len(ours) == len(theirs):

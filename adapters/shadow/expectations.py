@@ -111,7 +111,7 @@ class Expectations:
         place = (set_name, commands.target(issued.command))
         state = self._sets().get(set_name)
         content = content_of(state, issued.command) if state is not None else ""
-        wanted = self._all_wanted.ask(place, content, now=self._attention.look())
+        wanted = self._all_wanted.ask(place, content, command_id=issued.id, now=self._attention.look())
         self._open[place] = _Expected(place, issued, wanted)
         self.glance()
 
@@ -252,10 +252,10 @@ class Expectations:
         if is_behind:
             wanted.since = now - self._patience + _LOOK_AGAIN_SECONDS
             return
-        what = what_is_missing(state, issued.command, is_there=bool(stands.fields))
+        what = what_is_missing(state, issued.command)
         if wanted.reported_at is None:
             found = DifferenceFound(
-                kind=VALUES if stands.fields else MISSING,
+                kind=VALUES if stands.fields and expected.rank in (_SET, _STATUS) else MISSING,
                 target=expected.place[1],
                 what=what,
                 because=why_it_is_wanted(state, issued.command),
@@ -275,7 +275,7 @@ class Expectations:
 
     async def _tell(self, expected: _Expected, found: DifferenceFound, *, now: float) -> None:
         waited_ms = round((now - expected.wanted.since) * 1000)
-        found = msgspec.structs.replace(found, command_id=expected.issued.id, waited_ms=waited_ms)
+        found = msgspec.structs.replace(found, command_id=expected.wanted.first_id, waited_ms=waited_ms)
         _log.warning("a difference", set=str(expected.place[0]), kind=found.kind, what=found.what, known=found.known)
         await self._recording.difference(expected.place[0], found)
 

@@ -24,6 +24,8 @@ class Wanted(msgspec.Struct):
 
     content: str
     since: float
+    first_id: str
+    """Of the command by which it was first wanted: its event is what led to it."""
     closed_at: float | None = None
     """When the machine was last asked to look again; None while a command is open."""
     reconsidered: int = 0
@@ -54,13 +56,14 @@ class AllWanted:
     def __init__(self) -> None:
         self._wanted: OrderedDict[Place, Wanted] = OrderedDict()
 
-    def ask(self, place: Place, content: str, *, now: float) -> Wanted:
+    def ask(self, place: Place, content: str, *, command_id: str, now: float) -> Wanted:
         """Something is wanted: the same as before, or something new."""
         known = self._wanted.get(place)
         if known is None or known.content != content or (known.met and now > known.met_at + _LONG_DONE_SECONDS):
-            known = self._wanted[place] = Wanted(content, now)
+            known = self._wanted[place] = Wanted(content, now, command_id)
         elif known.closed_at is None or now > known.closed_at + _GAP_SECONDS:
             known.since, known.reconsidered, known.is_last_look = now, 0, False
+            known.first_id = command_id
         known.closed_at = None
         self._wanted.move_to_end(place)
         while len(self._wanted) > _KEPT_MAX:

@@ -7,15 +7,14 @@ from lws_events.machine.state import Aggregate
 from projections.explain import explain_command
 
 
-def what_is_missing(state: Aggregate, command: AnyCommand, *, is_there: bool) -> str:
-    """``is_there``: the object exists, and is not as it should be."""
+def what_is_missing(state: Aggregate, command: AnyCommand) -> str:
+    """What nobody did."""
     if isinstance(command, commands.DeleteLeaderPod):
         group = state.groups.get(command.name)
         index = group.index if group is not None else -1
         verb = "recreate" if recreation_of(state, command) is not None else "replace the leader of"
         return f"nobody did {verb} group {index}"
-    words = explain_command(command)
-    return f"nobody did {words}" if not is_there else f"somebody else's values where we would {words}"
+    return f"nobody did {explain_command(command)}"
 
 
 def why_it_is_wanted(state: Aggregate, command: AnyCommand) -> str:
