@@ -87,10 +87,15 @@ async def api(connection: Connection, subject: str, body: Any = None) -> dict[st
     await connection.wait_connected()
     answer = await connection.request(f"$JS.API.{subject}", data)
     error = _ERROR_ANSWER.decode(answer.data).error
-    connection.served(served=error is None or error.code != 503)
+    decoded: dict[str, Any] = msgspec.json.decode(answer.data)
+    # A server that is cut off from the others still tells of its own copy of a stream, which nobody leads.
+    members = decoded.get("cluster") if subject.startswith("STREAM.INFO.") else None
+    leaderless = members is not None and not members.get("leader")
+    connection.served(served=not leaderless and (error is None or error.code != 503))
     if error is not None:
         raise _api_error(error, subject)
-    decoded: dict[str, Any] = msgspec.json.decode(answer.data)
+    if leaderless:
+        raise JournalUnavailable(f"nobody leads the stream {subject.removeprefix('STREAM.INFO.')} right now")
     return decoded
 
 

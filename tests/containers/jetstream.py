@@ -6,8 +6,10 @@ is killed and started again. Deliberately absent: TLS and credentials (the embed
 """
 
 import contextlib
+import json
 import shutil
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +24,7 @@ from tests.controlplane.cluster import free_ports
 
 SERVERS: Final = ("nats-a", "nats-b", "nats-c")
 _CLIENT_PORT: Final = 4222
+_MONITORING_PORT: Final = 8222
 
 _DOCKERFILE: Final = """\
 FROM scratch
@@ -33,6 +36,7 @@ ENTRYPOINT ["/nats-server", "-c"]
 _CONFIGURATION: Final = """\
 server_name: {name}
 listen: "0.0.0.0:4222"
+http: "0.0.0.0:8222"
 jetstream {{ store_dir: "/data", max_file_store: 1G, sync_interval: always }}
 cluster {{ name: test, listen: "0.0.0.0:6222", no_advertise: true, routes: [{routes}] }}
 """
@@ -44,7 +48,9 @@ class JetStreamCluster:
     def __init__(self, image: str, clients: Network, routes: Network) -> None:
         """Lay out the containers without starting them."""
         self._routes = routes
-        self._ports = dict(zip(SERVERS, free_ports(len(SERVERS)), strict=True))
+        ports = free_ports(2 * len(SERVERS))
+        self._ports = dict(zip(SERVERS, ports, strict=False))
+        self._monitoring_ports = dict(zip(SERVERS, ports[len(SERVERS) :], strict=True))
         self._containers = {name: self._container(image, clients, name) for name in SERVERS}
 
     @property
@@ -69,6 +75,12 @@ class JetStreamCluster:
     def stop(self, name: str) -> None:
         """End a server in an orderly way, as a rolling update does; its data stays."""
         self._containers[name].get_wrapped_container().stop(timeout=10)
+
+    def serves(self, name: str, *, client: str) -> bool:
+        """Whether a client of this name is connected to the server."""
+        url = f"http://127.0.0.1:{self._monitoring_ports[name]}/connz"
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return any(each.get("name") == client for each in json.load(answer)["connections"])
 
     def cut_off(self, name: str) -> None:
         """Take a server off the network between the servers. Clients still reach it."""
@@ -95,6 +107,7 @@ class JetStreamCluster:
         container = DockerContainer(image, command=f"/{name}.conf", network=network)
         # An own port, so that it is the same after a restart, and on loopback only, for which there is no method.
         container.ports[f"{_CLIENT_PORT}/tcp"] = ("127.0.0.1", self._ports[name])  # type: ignore[assignment]
+        container.ports[f"{_MONITORING_PORT}/tcp"] = ("127.0.0.1", self._monitoring_ports[name])  # type: ignore[assignment]
         return container
 
 
