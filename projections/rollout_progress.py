@@ -110,7 +110,7 @@ class RolloutProgress:
         self.end: End | None = None
         """Of the rollout told last; None while it is under way."""
         self.progress_ms = 0
-        """When it came forward last: a step, a broken leader replaced, more groups updated or ready than ever before."""
+        """When it came forward last: a step, a replaced leader, more groups updated or ready than ever before."""
         self.good: SetObserved | None = None
         """The set as it was when last all of its groups were updated and ready."""
 
