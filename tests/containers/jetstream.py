@@ -97,6 +97,14 @@ class JetStreamCluster:
     def _unwrapped_routes(self) -> Any:
         return self._routes._unwrap_network  # testcontainers has no words for disconnecting
 
+    def log_tails(self, *, lines: int = 40) -> str:
+        """The end of what each server has said, for failure messages."""
+        tails = []
+        for name, container in self._containers.items():
+            said = b"".join(container.get_logs()).decode(errors="replace")
+            tails += [f"=== {name}", *said.splitlines()[-lines:]]
+        return "\n".join(tails)
+
     def remove(self) -> None:
         """Remove all containers, running or not."""
         for container in self._containers.values():

@@ -151,9 +151,12 @@ class Stage:
 
     async def works(self, broken: dict[str, str]) -> None:
         """The group that was broken is recreated, and the writer goes on."""
-        await self.kubernetes.complete(without=broken.values(), timeout_seconds=_RECOVERED_SECONDS_MAX)
-        await self.numbered.goes_on()
-        await self.ready()
+        try:
+            await self.kubernetes.complete(without=broken.values(), timeout_seconds=_RECOVERED_SECONDS_MAX)
+            await self.numbered.goes_on()
+            await self.ready()
+        except TimeoutError as error:
+            raise AssertionError(f"{error}\n{await asyncio.to_thread(self.servers.log_tails)}") from error
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
