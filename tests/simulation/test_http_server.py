@@ -83,7 +83,7 @@ async def test_the_production_watcher_follows_through_every_fault(server: Cluste
         for name in ("a", "b", "c"):
             api.create(kinds.PODS, pod(name), namespace=NS)
         await until(lambda: listings == 1 and len(known) == 3)
-        assert server.faults.drop_watches() == 1
+        await until(lambda: server.faults.drop_watches() == 1)  # once it watches what it has listed
         api.create(kinds.PODS, pod("d"), namespace=NS)
         await until(in_step)
         assert listings == 1, "a broken connection is resumed, not listed again"
