@@ -263,6 +263,8 @@ async def test_after_all_this_every_acknowledged_fact_is_there_once_and_in_order
     verification = verify(recorded, decided, Fleet())
     assert verification.differences == 0, verification
     assert verification.decisions > 7
+    said = await asyncio.to_thread(stage.servers.log_tails, lines=100_000)
+    assert "critical write error" not in said, "a server has given its copy of a stream up"
 
 
 async def _all_of(journal: Journal, stream: str) -> list[Any]:
