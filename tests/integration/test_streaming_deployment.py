@@ -100,7 +100,7 @@ async def test_a_rollout_is_followed_to_its_end_and_then_none_is_under_way(stage
     created = await stage.deploy(llama())
     assert created.code == 0, created
     assert "LeaderWorkerSet default/llama created" in created.out
-    assert "Starting → Ready" in created.out
+    assert "→ Ready" in created.out
     assert "rollout of default/llama (generation 1) done: 2 of 2 groups updated, 2 of 2 ready" in created.out
     changed = await stage.deploy(llama("example.test/main:2"), options=("--follow", "-o", "json"))
     assert changed.code == 0, changed

@@ -187,10 +187,11 @@ FACTS: Final = st.one_of(
 @settings(max_examples=200, deadline=None)
 @given(st.lists(FACTS, max_size=25))
 def test_whatever_is_observed_each_rollout_ends_once(facts: list[tuple[Any, ...]]) -> None:
-    journal = JournalBuilder()
+    journal, specs = JournalBuilder(), dict[tuple[str, int], int]()
     for kind, *values in facts:
         if kind == "set":
             generation, replicas, uid = values
+            replicas = specs.setdefault((uid, generation), replicas)  # another spec is another generation
             journal.lws(generation=generation, replicas=replicas, uid=uid)
         elif kind == "status":
             generation, updated, ready, is_available = values
