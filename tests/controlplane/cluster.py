@@ -104,8 +104,7 @@ class ControlPlane:
         self._children[component].start()
         await self.wait_until_ready()
         if component == "kube-apiserver" and "kube-scheduler" in self._children:
-            # A scheduler that has missed changes meanwhile may find its cache inconsistent and end itself; in a
-            # cluster the kubelet starts it again, here nobody would.
+            # One that has missed changes meanwhile may still find out later that its cache is inconsistent.
             self._children["kube-scheduler"].kill()
             self._children["kube-scheduler"].start()
 
@@ -138,11 +137,18 @@ class ControlPlane:
         deadline = time.monotonic() + READY_SECONDS_MAX
         async with self.api() as api:
             while not await self._answers(api):
+                self._revive_scheduler()
                 dead = [c for c in self._children.values() if not c.running()]
                 if dead or time.monotonic() > deadline:
                     child = dead[0] if dead else self._children["kube-apiserver"]
                     raise TimeoutError(f"the control plane is not ready; log of {child.name}:\n{child.log_tail()}")
                 await asyncio.sleep(0.1)
+
+    def _revive_scheduler(self) -> None:
+        """A scheduler that finds its cache inconsistent ends itself; in a cluster the kubelet starts it again."""
+        scheduler = self._children.get("kube-scheduler")
+        if scheduler is not None and not scheduler.running():
+            scheduler.start()
 
     async def _answers(self, api: Api) -> bool:
         try:

@@ -44,6 +44,8 @@ class Case:
         self.namespace = namespace
         self.name = name
         self.controller = controller
+        self._dropped: dict[str, str] = {}
+        """Names of worker StatefulSets of groups that were dropped → uid of the leader that went."""
 
     # Looking
 
@@ -62,7 +64,15 @@ class Case:
     async def worker_sets(self) -> list[Json]:
         """All StatefulSets of the set but the leaders', in list order."""
         items = await self.api.items(statefulsets(self.namespace), labels=f"{SET_NAME}={self.name}")
-        return [item for item in items if item["metadata"]["name"] != self.name]
+        found = []
+        for item in items:
+            name, owners = item["metadata"]["name"], item["metadata"].get("ownerReferences", [])
+            if name in self._dropped and any(owner["uid"] == self._dropped[name] for owner in owners):
+                # It was made again between the two deletions of ``drop``: a garbage collector would take it.
+                await self.api.delete(statefulsets(self.namespace, name))
+            elif name != self.name:
+                found.append(item)
+        return found
 
     async def leader_pod(self, group: int) -> Json | None:
         """The leader pod of a group."""
@@ -127,6 +137,9 @@ class Case:
         """
         for group in range(start, end):
             await self._worker_set_exists(group)
+            leader = await self.leader_pod(group)
+            assert leader is not None
+            self._dropped[self._object(group)] = leader["metadata"]["uid"]
             await self.api.delete(core("pods", self.namespace, self._object(group)))
             await self.api.delete(statefulsets(self.namespace, self._object(group)))
 
