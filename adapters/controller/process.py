@@ -32,7 +32,6 @@ from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.election import Election, ElectionSettings, new_identity
 from adapters.kubernetes.pace import SystemClock
 from adapters.kubernetes.rate import RequestRate
-from adapters.nats.embedded import EmbeddedServer
 from adapters.observability.health import Health
 from adapters.observability.metrics import ApiMeter, Metrics
 from adapters.observability.timed_journal import timed
@@ -163,7 +162,7 @@ class _Process:
         )
         self._starting = "starting"
         if journal.server is not None:
-            self.background.start(_failure_of(journal.server), name="embedded NATS server")
+            self.background.start(journal.server.raise_failure(), name="embedded NATS server")
         measured = timed(journal.journal, self._metrics)
         writer = await self._stack.enter_async_context(GroupCommit(measured.events))
         self._writer.set_result(writer)
@@ -261,12 +260,6 @@ def _journal_problem(journal: OpenJournal, writer: GroupCommit) -> str:
     if journal.problem or writer.trouble is None:
         return journal.problem
     return f"the journal does not take what is published: {writer.trouble}"
-
-
-async def _failure_of(server: EmbeddedServer) -> None:
-    await server.failed.wait()
-    assert server.failure is not None
-    raise server.failure
 
 
 def _exit_code(ended: asyncio.Task[object]) -> int:

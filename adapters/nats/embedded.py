@@ -11,7 +11,7 @@ import shutil
 from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final, Self
+from typing import Final, NoReturn, Self
 
 import structlog
 
@@ -105,6 +105,12 @@ class EmbeddedServer:
             await self._process.stop(timeout=self._stop_seconds)
             self._process = None
         self._directory.unlock()
+
+    async def raise_failure(self) -> NoReturn:
+        """Wait until the server is gone for good. Raises ``ServerStopped``, which says why."""
+        await self.failed.wait()
+        assert self.failure is not None
+        raise self.failure
 
     async def __aenter__(self) -> Self:
         await self.start()

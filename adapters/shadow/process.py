@@ -21,7 +21,6 @@ from adapters.journal.port import Journal
 from adapters.kubernetes import credentials
 from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.rate import RequestRate
-from adapters.nats.embedded import EmbeddedServer
 from adapters.observability.addresses import parse_address
 from adapters.observability.health import Health
 from adapters.observability.metrics import ApiMeter
@@ -147,15 +146,9 @@ class _Process:
         )
         self._starting = "starting"
         if journal.server is not None:
-            self.background.start(_failure_of(journal.server), name="embedded NATS server")
+            self.background.start(journal.server.raise_failure(), name="embedded NATS server")
         self._health.add_readiness("journal", lambda: journal.problem)
         return timed(journal.journal, self._metrics)
-
-
-async def _failure_of(server: EmbeddedServer) -> None:
-    await server.failed.wait()
-    assert server.failure is not None
-    raise server.failure
 
 
 def _exit_code(ended: asyncio.Task[object]) -> int:
