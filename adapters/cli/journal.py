@@ -23,33 +23,42 @@ TargetArgument = Annotated[
 FromArgument = Annotated[
     Path, typer.Argument(metavar="FILE", help="What `journal export` wrote.", show_default=False, exists=True)
 ]
+LogsOption = Annotated[
+    bool, typer.Option("--logs", help="Also captured logs, in FILE.logs beside it, where `why --file` finds them.")
+]
 
 
 @reads_journal
-def export(source: JournalSource, path: TargetArgument, output: OutputOption = Output.TABLE) -> None:
+def export(
+    source: JournalSource, path: TargetArgument, logs: LogsOption = False, output: OutputOption = Output.TABLE
+) -> None:
     """Write the whole journal to one file: a back-up, a bug report, a test.
 
     The file appears when it is complete. Every command that reads a journal reads it with --file. A running controller
-    is not disturbed.
+    is not disturbed. What programs have written is not in it: captured logs are a file of their own, with --logs.
 
     Examples:
 
       lws-events journal export incident.jsonl.gz
+      lws-events journal export incident.jsonl.gz --logs
       lws-events journal export prod.jsonl --nats-url nats://bus:4222 --cluster prod
     """
     from adapters.cli.reading import open_for_reading
+    from adapters.journal.log_file import export_logs, logs_beside
     from adapters.journal.transfer import export_journal
 
     with open_for_reading(source) as reader:
         done = reader.wait(export_journal(reader.journal, path))
-    _report("exported", done, path, output)
+        count = reader.wait(export_logs(reader.journal, logs_beside(path))) if logs else None
+    _report("exported", done, path, output, logs=count)
 
 
 @reads_journal
 def import_(source: JournalSource, path: FromArgument, output: OutputOption = Output.TABLE) -> None:
     """Restore an exported journal into an empty data directory or server, sequence by sequence.
 
-    The whole file is checked before anything is written. The name of the cluster is the file's.
+    The whole file is checked before anything is written. The name of the cluster is the file's. Captured logs that lie
+    beside it are restored, too.
 
     Examples:
 
@@ -58,8 +67,8 @@ def import_(source: JournalSource, path: FromArgument, output: OutputOption = Ou
     """
     if source.file is not None:
         raise WrongUsage("a journal is imported into --data-dir or --nats-url, not into --file")
-    done = asyncio.run(_import(source, path))
-    _report("imported", done, path, output)
+    done, count = asyncio.run(_import(source, path))
+    _report("imported", done, path, output, logs=count)
 
 
 def index(path: FromArgument, output: OutputOption = Output.TABLE) -> None:
@@ -128,9 +137,11 @@ def _info(reader: "JournalReader") -> dict[str, Any]:
     }
 
 
-async def _import(source: JournalSource, path: Path) -> "Transferred":
+async def _import(source: JournalSource, path: Path) -> "tuple[Transferred, int | None]":
+    """What was imported, and how many logs; None where none lie beside the file."""
     from adapters.cli.reading import CONNECT_SECONDS, connection_settings
     from adapters.journal.file_format import read_header
+    from adapters.journal.log_file import FileLogs, import_logs, logs_beside
     from adapters.journal.transfer import import_journal, restorable
     from adapters.nats.connection import connect
     from adapters.nats.embedded import EmbeddedServer
@@ -155,16 +166,23 @@ async def _import(source: JournalSource, path: Path) -> "Transferred":
         opened = await open_journal(
             connection, cluster, first_event=before["events"] + 1, first_decision=before["decisions"] + 1
         )
-        return await import_journal(path, opened.journal)
+        beside = logs_beside(path)
+        if beside.exists():
+            FileLogs(beside).references()  # readable, before anything is written
+        done = await import_journal(path, opened.journal)
+        store = opened.journal.logs
+        return done, await import_logs(beside, store) if store is not None and beside.exists() else None
 
 
-def _report(verb: str, done: "Transferred", path: Path, output: Output) -> None:
+def _report(verb: str, done: "Transferred", path: Path, output: Output, *, logs: int | None) -> None:
     from adapters.cli.printing import console, print_json
 
     if output is Output.JSON:
-        print_json({"file": str(path), "events": done.events, "decisions": done.decisions})
-    else:
-        console().print(f"{verb} {done.events:,} events and {done.decisions:,} decisions: {path}", markup=False)
+        counted = {"events": done.events, "decisions": done.decisions}
+        print_json({"file": str(path), **counted, **({} if logs is None else {"logs": logs})})
+        return
+    beside = "" if logs is None else f", and {logs:,} captured logs beside it"
+    console().print(f"{verb} {done.events:,} events and {done.decisions:,} decisions: {path}{beside}", markup=False)
 
 
 add_archive_commands(app)

@@ -15,6 +15,7 @@ from adapters.journal.errors import JournalReadOnly
 from adapters.journal.file_format import KINDS, StreamKind, read_file, read_header
 from adapters.journal.index.directory import set_key
 from adapters.journal.index.reading import Index, open_index
+from adapters.journal.log_file import FileLogs, logs_beside
 from adapters.journal.port import BATCH_MESSAGES_MAX, Journal, Latest, Message, Record, StreamInfo
 from adapters.journal.subject_filter import matcher
 from lws_events.subjects import DECISIONS, EVENTS, SET, SNAPSHOTS, encode_token, observations_filter
@@ -113,7 +114,7 @@ class Survey(NamedTuple):
 
 
 def open_file(path: Path) -> Journal:
-    """The journal in an exported file, by its index if there is one.
+    """The journal in an exported file, by its index if there is one, with the captured logs that lie beside it.
 
     Raises ``JournalDamaged`` with a line number if any of the file cannot be read; one with an index is not read yet.
     """
@@ -124,7 +125,8 @@ def open_file(path: Path) -> Journal:
         return FileStream(path, kind, cluster=found.cluster, info=found.infos[kind], index=index)
 
     snapshots = stream("snapshots") if found.infos["snapshots"].messages else None
-    return Journal(found.cluster, stream("events"), stream("decisions"), snapshots=snapshots)
+    logs = FileLogs(logs_beside(path)) if logs_beside(path).exists() else None
+    return Journal(found.cluster, stream("events"), stream("decisions"), logs, snapshots=snapshots)
 
 
 def survey(path: Path) -> Survey:

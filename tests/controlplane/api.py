@@ -38,6 +38,13 @@ class Connection(NamedTuple):
     token: str
 
 
+class User(NamedTuple):
+    """Whom an administrator's client speaks for, as the API server then names it to admission."""
+
+    name: str
+    groups: tuple[str, ...] = ()
+
+
 class ApiError(Exception):
     """The API server refused: ``code`` is the HTTP status, ``status`` the ``Status`` object it sent."""
 
@@ -76,11 +83,19 @@ class Api:
     """One session with one API server; an async context manager."""
 
     def __init__(
-        self, connection: Connection, *, user_agent: str = "lws-events-tests", connections_max: int = 64
+        self,
+        connection: Connection,
+        *,
+        user_agent: str = "lws-events-tests",
+        connections_max: int = 64,
+        user: User | None = None,
     ) -> None:
-        """Nothing is opened before the context is entered."""
+        """Nothing is opened before the context is entered. ``user``: whom to impersonate."""
         self._connection = connection
-        self._user_agent = user_agent
+        self._headers = [("Authorization", f"Bearer {connection.token}"), ("User-Agent", user_agent)]
+        if user is not None:
+            self._headers.append(("Impersonate-User", user.name))
+            self._headers += [("Impersonate-Group", group) for group in user.groups]
         self._connections_max = connections_max
         self._session: aiohttp.ClientSession | None = None
 
@@ -90,7 +105,7 @@ class Api:
         self._session = aiohttp.ClientSession(
             self._connection.server,
             connector=aiohttp.TCPConnector(ssl=trust, limit=self._connections_max),
-            headers={"Authorization": f"Bearer {self._connection.token}", "User-Agent": self._user_agent},
+            headers=self._headers,
             timeout=aiohttp.ClientTimeout(total=60),
         )
         return self
