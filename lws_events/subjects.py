@@ -16,6 +16,8 @@ PARTITIONS: Final = 64
 EVENTS: Final = "lws.events"
 DECISIONS: Final = "lws.decisions"
 SNAPSHOTS: Final = "lws.snapshots"
+AUDIT: Final = "lws.audit"
+LIFECYCLE: Final = "lws.lifecycle"
 
 # Kinds of object in the last but one token.
 SET: Final = "set"
@@ -101,6 +103,20 @@ def epoch_subject(cluster: str) -> str:
 def observations_filter(cluster: str, kind: str) -> str:
     """Subject filter for the last known states of all objects of a kind in a cluster."""
     return f"{EVENTS}.{encode_token(cluster)}.*.*.*.{kind}.*"
+
+
+def decisions_filter(cluster: str, *, namespace: str = "", name: str = "") -> str:
+    """Subject filter for the decisions about the sets of a namespace, of a name, or both; empty: any."""
+    if namespace and name:
+        return decision_subject(cluster, SetName(namespace, name))
+    tokens = (encode_token(part) if part else "*" for part in (namespace, name))
+    return f"{DECISIONS}.{encode_token(cluster)}.*.{'.'.join(tokens)}"
+
+
+def lifecycle_subject(cluster: str, set_name: SetName, kind: str) -> str:
+    """Where a lifecycle fact is published for others; ``kind`` is some tokens, as in ``group.recreation.started``."""
+    parts = (cluster, set_name.namespace, set_name.name)
+    return f"{LIFECYCLE}.{'.'.join(map(encode_token, parts))}.{kind}"
 
 
 def set_filter(cluster: str, set_name: SetName) -> str:

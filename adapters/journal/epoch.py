@@ -72,6 +72,11 @@ async def announce_epoch(events: Stream, cluster: str, epoch: str, *, at_ms: int
     await events.append([Message(epoch_subject(cluster), data, f"epoch/{epoch}/{at_ms}")])
 
 
+def is_told_again(message_id: str | None) -> bool:
+    """Whether the record of an epoch, by its message id, is that of ``announce_epoch``: then it began before."""
+    return message_id is not None and message_id.count("/") > 1
+
+
 async def _append(events: Stream, cluster: str, *, new_epoch: str, at_ms: int, expected: int | None) -> Epoch:
     data = encode(Envelope(at_ms=at_ms, fact=EpochStarted(epoch=new_epoch)))
     message = Message(epoch_subject(cluster), data, f"epoch/{new_epoch}", expected)
