@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.journal.archive.chain import START, link
+from adapters.journal.chain import START, link
 from adapters.journal.archive.checking import check_journal
 from adapters.journal.archive.errors import ArchiveDamaged, ArchiveUnavailable
 from adapters.journal.archive.restoring import archived_cluster, restore_file

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from adapters.journal.archive.chain import START, link
+from adapters.journal.chain import START, link
 from adapters.journal.archive.errors import ArchiveDamaged
 from adapters.journal.archive.segments import STREAMS, ArchivedStream, read_archive
 from adapters.journal.archive.store import BlobStore

@@ -18,7 +18,7 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from adapters.journal.archive.chain import START, link
+from adapters.journal.chain import START, link
 from adapters.journal.archive.errors import ArchiveDamaged
 from adapters.journal.archive.store import BlobStore
 from adapters.journal.errors import JournalDamaged
