@@ -16,6 +16,7 @@ PARTITIONS: Final = 64
 EVENTS: Final = "lws.events"
 DECISIONS: Final = "lws.decisions"
 SNAPSHOTS: Final = "lws.snapshots"
+SEALS: Final = "lws.seals"
 AUDIT: Final = "lws.audit"
 LIFECYCLE: Final = "lws.lifecycle"
 

@@ -22,7 +22,7 @@ from adapters.journal.port import (
     StreamInfo,
 )
 from adapters.journal.subject_filter import matcher
-from lws_events.subjects import DECISIONS, EVENTS, SNAPSHOTS, encode_token
+from lws_events.subjects import AUDIT, DECISIONS, EVENTS, SEALS, SNAPSHOTS, encode_token
 
 DEDUP_WINDOW_NS: Final = 120 * 1_000_000_000
 """As the streams of ``adapters.nats.streams``: ids older than this are forgotten."""
@@ -274,11 +274,13 @@ class MemoryJournal:
         self.snapshots = MemoryStream(
             f"LWS_SNAPSHOTS_{token}", f"{SNAPSHOTS}.{token}", clock=self.clock, only_last_of_subject=True
         )
+        self.audit = MemoryStream(f"LWS_AUDIT_{token}", f"{AUDIT}.{token}", clock=self.clock)
+        self.seals = MemoryStream(f"LWS_SEALS_{token}", f"{SEALS}.{token}", clock=self.clock)
 
     @property
     def journal(self) -> Journal:
         """The journal as the port has it."""
-        return Journal(self.cluster, self.events, self.decisions, self.logs, self.snapshots)
+        return Journal(self.cluster, self.events, self.decisions, self.logs, self.snapshots, self.audit, self.seals)
 
     def advance_to(self, now_ns: int) -> None:
         """Move the clock forward; timers fire in order, each at its own time."""

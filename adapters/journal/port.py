@@ -162,3 +162,9 @@ class Journal(msgspec.Struct, frozen=True):
     snapshots: Stream | None = None
     """What makes it possible to begin in the middle (``adapters.journal.snapshots``): the last record of each subject
     is kept. None where there are none, as with a file of before."""
+    audit: Stream | None = None
+    """What audit needs of events and decisions that were purged (``adapters.journal.audit``). None where there is no
+    such place, as with a file of a journal that was never purged."""
+    seals: Stream | None = None
+    """What shows whether the journal was changed (``adapters.journal.seals``), one record after the other. None where
+    there is no such place, as with a file of before."""

@@ -7,7 +7,8 @@ from adapters.journal.port import Journal
 from adapters.nats.connection import Connection
 from adapters.nats.logs import NatsLogs
 from adapters.nats.stream import NatsEventStream, NatsStream
-from adapters.nats.streams import SIZE_BYTES_MAX, StreamNames, clusters, ensure_streams, require_server
+from adapters.nats.stream_names import StreamNames
+from adapters.nats.streams import SIZE_BYTES_MAX, clusters, ensure_streams, require_server
 
 
 class OpenedJournal(NamedTuple):
@@ -66,4 +67,6 @@ def _journal(connection: Connection, cluster: str, *, read_only: bool, replicas:
         NatsStream(connection, names.decisions, names.decisions_root, read_only=read_only),
         NatsLogs(connection, names, replicas=replicas),
         NatsStream(connection, names.snapshots, names.snapshots_root, read_only=read_only),
+        NatsStream(connection, names.audit, names.audit_root, read_only=read_only),
+        NatsStream(connection, names.seals, names.seals_root, read_only=read_only),
     )

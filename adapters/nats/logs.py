@@ -12,7 +12,8 @@ from adapters.journal.errors import JournalMissing
 from adapters.journal.port import Message
 from adapters.nats import wire
 from adapters.nats.connection import Connection
-from adapters.nats.streams import StreamNames, ensure_stream
+from adapters.nats.stream_names import StreamNames
+from adapters.nats.streams import ensure_stream
 from lws_events.subjects import encode_token
 
 LOGS: Final = "lws.logs"

@@ -18,7 +18,8 @@ from adapters.journal.port import (
 from adapters.nats import wire
 from adapters.nats.connection import Connection
 from adapters.nats.reader import read_records
-from adapters.nats.streams import FIRED_TIMER_TTL, StreamNames
+from adapters.nats.stream_names import StreamNames
+from adapters.nats.streams import FIRED_TIMER_TTL
 
 PATIENCE_SECONDS: Final = 30.0
 """How long a reading that has an end waits for a server that is away: somebody is waiting for that end."""

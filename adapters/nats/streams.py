@@ -1,6 +1,6 @@
 """The streams of one cluster's journal on a JetStream server: names, configuration, creation.
 
-Four of them. EVENTS and DECISIONS refuse when full (``discard: new``): history is never dropped silently. JetStream
+Six of them. EVENTS and DECISIONS refuse when full (``discard: new``): history is never dropped silently. JetStream
 does not let such a stream hold scheduled messages (error 10052), so timers live in a third, small stream:
 
     TIMERS   lws.schedules.<cluster>.>   one definition per timer, replaced and purged by subject
@@ -8,18 +8,17 @@ does not let such a stream hold scheduled messages (error 10052), so timers live
     EVENTS   lws.events.<cluster>.>      facts, and the fired timers under ``lws.events``
 
 The copy is exact and in order, is taken up again after a crash, and waits while EVENTS is full. Readers of EVENTS never
-see a definition. What is left in TIMERS after firing expires. SNAPSHOTS keeps the last message of each subject.
+see a definition. What is left in TIMERS after firing expires. SNAPSHOTS keeps the last message of each subject, AUDIT
+what audit needs of what was purged, SEALS what shows whether the journal was changed.
 """
 
 import asyncio
 from typing import Any, Final
 
-import msgspec
-
 from adapters.journal.errors import JournalFull, JournalMissing, JournalUnavailable, UnsuitableServer
 from adapters.nats import wire
 from adapters.nats.connection import Connection
-from lws_events.subjects import DECISIONS, EVENTS, SNAPSHOTS, decode_token, encode_token
+from adapters.nats.stream_names import SCHEDULES, TIMERS, StreamNames, cluster_of
 
 SIZE_BYTES_MAX: Final = 10 * 1024**3
 """Default limit of EVENTS and of DECISIONS each: some twenty million facts."""
@@ -33,75 +32,7 @@ JETSTREAM_SECONDS: Final = 10.0
 
 _JETSTREAM_POLL_SECONDS: Final = 0.1
 _SERVER_MIN: Final = (2, 12, 0)
-_SCHEDULES: Final = "lws.schedules"
-_TIMERS: Final = "lws.timers"
 _SECOND_NS: Final = 1_000_000_000
-
-
-class StreamNames(msgspec.Struct, frozen=True):
-    """Names and subject roots of one cluster's journal. The cluster is one token, encoded."""
-
-    token: str
-
-    @classmethod
-    def of(cls, cluster: str) -> "StreamNames":
-        """Names for a cluster of any name."""
-        return cls(encode_token(cluster))
-
-    @property
-    def events(self) -> str:
-        """Stream of events."""
-        return f"{_EVENTS_PREFIX}{self._suffix}"
-
-    @property
-    def decisions(self) -> str:
-        """Stream of decisions."""
-        return f"LWS_DECISIONS_{self._suffix}"
-
-    @property
-    def timers(self) -> str:
-        """Stream of timers."""
-        return f"LWS_TIMERS_{self._suffix}"
-
-    @property
-    def logs(self) -> str:
-        """Stream of what was kept of containers' logs (see ``logs``)."""
-        return f"LWS_LOGS_{self._suffix}"
-
-    @property
-    def snapshots(self) -> str:
-        """Stream of snapshots."""
-        return f"LWS_SNAPSHOTS_{self._suffix}"
-
-    @property
-    def snapshots_root(self) -> str:
-        """First tokens of the subject of everything that belongs to snapshots."""
-        return f"{SNAPSHOTS}.{self.token}"
-
-    @property
-    def events_root(self) -> str:
-        """First tokens of the subject of every event."""
-        return f"{EVENTS}.{self.token}"
-
-    @property
-    def decisions_root(self) -> str:
-        """First tokens of the subject of every decision."""
-        return f"{DECISIONS}.{self.token}"
-
-    def schedule_subject(self, event_subject: str) -> str:
-        """Where the definition of the timer that fires on ``event_subject`` is kept."""
-        return f"{_SCHEDULES}.{self.token}{event_subject.removeprefix(self.events_root)}"
-
-    def fired_subject(self, event_subject: str) -> str:
-        """Where the timer fires; EVENTS copies it to ``event_subject``."""
-        return f"{_TIMERS}.{self.token}{event_subject.removeprefix(self.events_root)}"
-
-    @property
-    def _suffix(self) -> str:
-        return _stream_token(self.token)
-
-
-_EVENTS_PREFIX: Final = "LWS_EVENTS_"
 
 
 async def ensure_streams(
@@ -124,10 +55,12 @@ async def ensure_streams(
     names = StreamNames.of(cluster)
     await ensure_stream(connection, _timers_config(names, replicas))
     await ensure_stream(connection, _snapshots_config(names, replicas))
+    await ensure_stream(connection, _audit_config(names, replicas))
+    await ensure_stream(connection, _seals_config(names, replicas))
     decisions = _journal_config(names.decisions, names.decisions_root, size_bytes_max, replicas)
     await ensure_stream(connection, decisions, first_sequence=first_decision)
     events = _journal_config(names.events, names.events_root, size_bytes_max, replicas)
-    transform = {"src": f"{_TIMERS}.{names.token}.>", "dest": f"{names.events_root}.>"}
+    transform = {"src": f"{TIMERS}.{names.token}.>", "dest": f"{names.events_root}.>"}
     events["sources"] = [{"name": names.timers, "subject_transforms": [transform]}]
     return await ensure_stream(connection, events, first_sequence=first_event)
 
@@ -175,13 +108,6 @@ async def clusters(connection: Connection) -> list[str]:
         if not names or len(found) >= page["total"]:
             break
     return sorted(cluster for cluster in map(cluster_of, found) if cluster is not None)
-
-
-def cluster_of(stream: str) -> str | None:
-    """The cluster whose events a stream holds; None for another stream."""
-    if not stream.startswith(_EVENTS_PREFIX):
-        return None
-    return decode_token(_subject_token(stream.removeprefix(_EVENTS_PREFIX)))
 
 
 async def ensure_stream(connection: Connection, wanted: dict[str, Any], *, first_sequence: int = 1) -> bool:
@@ -243,10 +169,39 @@ def _snapshots_config(names: StreamNames, replicas: int) -> dict[str, Any]:
     }
 
 
+def _audit_config(names: StreamNames, replicas: int) -> dict[str, Any]:
+    """Its limits are kept by whoever writes it: what goes there goes as a whole (``adapters.journal.audit``)."""
+    return {
+        "name": names.audit,
+        "subjects": [f"{names.audit_root}.>"],
+        "storage": "file",
+        "retention": "limits",
+        "discard": "new",
+        "num_replicas": replicas,
+        "allow_direct": True,
+        "allow_atomic": True,
+    }
+
+
+def _seals_config(names: StreamNames, replicas: int) -> dict[str, Any]:
+    """Half a per cent of what they seal, and never cut: they prove what an archive has, too."""
+    return {
+        "name": names.seals,
+        "subjects": [f"{names.seals_root}.>"],
+        "storage": "file",
+        "retention": "limits",
+        "discard": "new",
+        "num_replicas": replicas,
+        "duplicate_window": DEDUP_WINDOW_SECONDS * _SECOND_NS,
+        "allow_direct": True,
+        "allow_atomic": True,
+    }
+
+
 def _timers_config(names: StreamNames, replicas: int) -> dict[str, Any]:
     return {
         "name": names.timers,
-        "subjects": [f"{_SCHEDULES}.{names.token}.>", f"{_TIMERS}.{names.token}.>"],
+        "subjects": [f"{SCHEDULES}.{names.token}.>", f"{TIMERS}.{names.token}.>"],
         "storage": "file",
         "retention": "limits",
         "discard": "old",
@@ -257,16 +212,3 @@ def _timers_config(names: StreamNames, replicas: int) -> dict[str, Any]:
         "allow_msg_ttl": True,
         "allow_rollup_hdrs": True,
     }
-
-
-def _stream_token(token: str) -> str:
-    """A cluster's token as part of a stream's name, which is also a directory's: no slash; ``=`` instead of ``%``."""
-    for character, code in (("=", "=3D"), ("%", "=25"), ("/", "=2F"), ("\\", "=5C")):
-        token = token.replace(character, code)
-    return token
-
-
-def _subject_token(stream_token: str) -> str:
-    for character, code in (("\\", "=5C"), ("/", "=2F"), ("%", "=25"), ("=", "=3D")):
-        stream_token = stream_token.replace(code, character)
-    return stream_token

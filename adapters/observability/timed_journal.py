@@ -18,6 +18,8 @@ def timed(journal: Journal, metrics: Metrics) -> Journal:
         _TimedStream(journal.decisions, lambda seconds: metrics.appended("decisions", seconds=seconds)),
         journal.logs,
         journal.snapshots,
+        journal.audit,
+        journal.seals,
     )
 
 

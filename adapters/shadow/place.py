@@ -9,7 +9,7 @@ from typing import Final
 
 from adapters.journal.errors import JournalError
 from adapters.nats.data_directory import DataDirectory
-from adapters.nats.streams import cluster_of
+from adapters.nats.stream_names import cluster_of
 
 PREFIX: Final = "shadow-of-"
 """Of the cluster's name in the journal of a shadow; a controller refuses such a name."""

@@ -23,7 +23,7 @@ from adapters.nats import wire
 from adapters.nats.connection import Connection, ConnectionSettings, connect
 from adapters.nats.journal import open_journal_for_reading
 from adapters.nats.stream import NatsEventStream
-from adapters.nats.streams import StreamNames
+from adapters.nats.stream_names import StreamNames
 from lws_events import decisions, events
 from lws_events.fleet import Fleet
 from projections.journal import RecordedDecision, RecordedEvent

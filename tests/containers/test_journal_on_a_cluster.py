@@ -11,7 +11,7 @@ from adapters.journal.port import Journal, Message, Record
 from adapters.nats import wire
 from adapters.nats.connection import Connection
 from adapters.nats.journal import open_journal
-from adapters.nats.streams import StreamNames
+from adapters.nats.stream_names import StreamNames
 from tests.containers.jetstream import SERVERS, JetStreamCluster
 from tests.controlplane.api import eventually
 

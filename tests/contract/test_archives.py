@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from adapters.journal.chain import START, link
 from adapters.journal.archive.checking import check_journal
 from adapters.journal.archive.errors import ArchiveDamaged, ArchiveUnavailable
 from adapters.journal.archive.restoring import archived_cluster, restore_file
 from adapters.journal.archive.segments import Archiver, read_archive, segments
 from adapters.journal.archive.store import DirectoryStore
+from adapters.journal.chain import START, link
 from adapters.journal.file import open_file
 from adapters.journal.file_format import read_file
 from adapters.journal.memory import MemoryJournal

@@ -11,7 +11,7 @@ from adapters.journal.logs import LogStore, MemoryLogs
 from adapters.nats.connection import connect
 from adapters.nats.embedded import EmbeddedServer
 from adapters.nats.journal import open_journal, open_journal_for_reading
-from adapters.nats.streams import StreamNames
+from adapters.nats.stream_names import StreamNames
 from adapters.nats.wire import api
 
 REFERENCE = "name.space/set/set-0-1/main/e-7-0"
