@@ -88,7 +88,7 @@ class Following:
         delay, has_been_there = _RETRY_SECONDS_MIN, False
         while True:
             try:
-                async with _opened(self._source, cluster) as (journal, settings):
+                async with opened_live(self._source, cluster) as (journal, settings):
                     if has_been_there:
                         self._remark("the journal is there again")
                     delay, has_been_there = _RETRY_SECONDS_MIN, True
@@ -111,7 +111,7 @@ class Following:
             asyncio.create_task(_queue(journal.events, of_events, self._next_event, arriving, is_event=True)),
             asyncio.create_task(_queue(journal.decisions, of_decisions, self._next_decision, arriving, is_event=False)),
             asyncio.create_task(self._take(arriving)),
-            asyncio.create_task(self._until_another_owner(settings)),
+            asyncio.create_task(until_another_owner(self._source, settings, remark=self._remark)),
         ]
         try:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -142,17 +142,21 @@ class Following:
         decision = decisions.decode(record.data)
         return self._interleaving.decision(RecordedDecision(record.sequence, record.subject, decision))
 
-    async def _until_another_owner(self, settings: ConnectionSettings) -> None:
-        if self._source.data_dir is None:
-            await asyncio.Event().wait()
-            return
-        directory = DataDirectory(self._source.data_dir)
-        is_away = False
-        while (present := directory.published()) in (None, settings):
-            if present is None and not is_away:
-                self._remark("the controller has stopped; waiting for the next one")
-            is_away = present is None
-            await asyncio.sleep(_WATCH_SECONDS)
+
+async def until_another_owner(
+    source: JournalSource, settings: ConnectionSettings, *, remark: Callable[[str], None]
+) -> None:
+    """Return when another controller owns the data directory than the one of ``settings``."""
+    if source.data_dir is None:
+        await asyncio.Event().wait()
+        return
+    directory = DataDirectory(source.data_dir)
+    is_away = False
+    while (present := directory.published()) in (None, settings):
+        if present is None and not is_away:
+            remark("the controller has stopped; waiting for the next one")
+        is_away = present is None
+        await asyncio.sleep(_WATCH_SECONDS)
 
 
 async def _queue(
@@ -170,9 +174,10 @@ async def _queue(
 
 
 @contextlib.asynccontextmanager
-async def _opened(source: JournalSource, cluster: str) -> AsyncIterator[tuple[Journal, ConnectionSettings]]:
+async def opened_live(source: JournalSource, cluster: str | None) -> AsyncIterator[tuple[Journal, ConnectionSettings]]:
+    """The journal of a controller that runs, and how its server was reached."""
     settings = _settings(source)
-    connection = await connect(settings, name="lws-events timeline", timeout=CONNECT_SECONDS)
+    connection = await connect(settings, name="lws-events follow", timeout=CONNECT_SECONDS)
     try:
         yield await open_journal_for_reading(connection, cluster), settings
     finally:
