@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from adapters.cli.watching_rollouts import Limits
     from adapters.deploying.cluster import Applied, PutBack
     from adapters.deploying.manifests import Manifest
+    from adapters.kubernetes.errors import ApiError
     from projections.rollout_progress import RolloutProgress
 
 _UNAUTHORIZED = 401
-_CONFLICT = 409
+_NOT_FOUND = 404
 _SERVER_FAILS = 500
+_OF_MANAGERS = "FieldManagerConflict"
 
 
 class DryRun(StrEnum):
@@ -52,7 +54,8 @@ ForceOption = Annotated[
     bool, typer.Option("--force-conflicts", help="Take over fields that other managers have set otherwise.")
 ]
 DryRunOption = Annotated[
-    DryRun, typer.Option("--dry-run", help="server: defaults and admission are asked, nothing is kept.")
+    DryRun,
+    typer.Option("--dry-run", help="server: defaults and admission are asked, what changes is shown, nothing is kept."),
 ]
 OnStallOption = Annotated[
     OnStall,
@@ -97,6 +100,7 @@ def command(
     from adapters.cli.following import require_growing
     from adapters.cli.watching_rollouts import Limits
     from adapters.deploying.manifests import ManifestError, read_manifests
+    from adapters.kubernetes.context_namespace import namespace_of_context
 
     if dry_run is DryRun.SERVER and follow:
         raise WrongUsage("a dry run rolls nothing out", hint="leave out --follow or --dry-run")
@@ -105,11 +109,14 @@ def command(
     limits = Limits.of(stall_after, timeout)
     try:
         text = sys.stdin.read() if str(filename) == "-" else filename.read_text()
-        manifests = read_manifests(text, namespace=namespace, path=str(filename))
+        manifests = read_manifests(
+            text, namespace=namespace, fallback=namespace_of_context(kubeconfig), path=str(filename)
+        )
     except (ManifestError, UnicodeDecodeError) as error:
         raise CliError(str(error)) from error
     if follow:
         require_growing(source)
+        _require_journal(source)
     applied = [
         _apply(one, kubeconfig=kubeconfig, force=force_conflicts, dry_run=dry_run is DryRun.SERVER, output=output)
         for one in manifests
@@ -121,6 +128,14 @@ def command(
         for one in applied
     ]
     raise typer.Exit(next((code for code in codes if code != OK), OK))
+
+
+def _require_journal(source: JournalSource) -> None:
+    """A journal that cannot be read is told of before anything is applied."""
+    from adapters.cli.reading import open_for_reading
+
+    with open_for_reading(source):
+        pass
 
 
 def _apply(manifest: "Manifest", *, kubeconfig: Path | None, force: bool, dry_run: bool, output: Output) -> "Applied":
@@ -137,8 +152,9 @@ def _apply(manifest: "Manifest", *, kubeconfig: Path | None, force: bool, dry_ru
     except ApiError as error:
         if error.code == _UNAUTHORIZED or error.code >= _SERVER_FAILS:
             raise
-        hint = "--force-conflicts takes the fields over" if error.code == _CONFLICT else "nothing of it was applied"
-        raise CliError(f"LeaderWorkerSet {name} was refused ({error.reason}): {error.message}", hint=hint) from error
+        raise CliError(
+            f"LeaderWorkerSet {name} was refused ({error.reason}): {error.message}", hint=_hint(error)
+        ) from error
     if output is Output.JSON:
         print_json(
             {
@@ -147,12 +163,24 @@ def _apply(manifest: "Manifest", *, kubeconfig: Path | None, force: bool, dry_ru
                 "outcome": done.outcome,
                 "generation": done.generation,
                 "dry_run": dry_run,
+                "changes": done.changes,
             }
         )
     else:
         typer.echo(f"LeaderWorkerSet {name} {done.outcome}{' (dry run)' if dry_run else ''}")
+        for change in done.changes if dry_run else ():
+            typer.echo(f"  {'changed' if done.generation_before else 'filled in'}  {change}")
     sys.stdout.flush()
     return done
+
+
+def _hint(error: "ApiError") -> str:
+    """What to do about a refusal."""
+    if any(cause.reason == _OF_MANAGERS for cause in error.causes):
+        return "other managers own these fields: --force-conflicts takes them over; leave them out of the file if not"
+    if error.code == _NOT_FOUND:
+        return "does the namespace exist, and is the CRD installed (lws-events crd)?"
+    return "nothing of it was applied"
 
 
 def _follow(
@@ -171,7 +199,7 @@ def _follow(
 
     watch = RolloutWatch(source, applied.set_name, limits=limits, as_json=output is Output.JSON)
     is_news = applied.generation != applied.generation_before
-    end, is_past = watch.until_ended(Goal(applied.uid, applied.generation) if is_news else Goal())
+    end, is_past = watch.until_ended(Goal(applied.uid, applied.generation), is_news=is_news)
     if is_past and end.how == DONE:
         watch.print_none(end)
         return OK
@@ -182,7 +210,7 @@ def _follow(
     if put_back is None:
         return EXITS[STALLED]
     watch = RolloutWatch(source, applied.set_name, limits=limits, as_json=output is Output.JSON)
-    back, _ = watch.until_ended(Goal(applied.uid, put_back.generation))
+    back, _ = watch.until_ended(Goal(applied.uid, put_back.generation), is_news=True)
     watch.print_end(back)
     if put_back.is_annotated and back.how == DONE:
         asyncio.run(end_replacing(applied.set_name, uid=applied.uid, kubeconfig=kubeconfig))

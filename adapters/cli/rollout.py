@@ -65,7 +65,7 @@ def follow(
     with open_for_reading(source) as reader:
         found = reader.find_set(set_name, namespace=namespace)
     watch = RolloutWatch(source, found, limits=limits, as_json=as_json)
-    end, is_past = watch.until_ended(Goal())
+    end, is_past = watch.until_ended(Goal(), is_news=False)
     if is_past and end.how == DONE:
         watch.print_none(end)
         return

@@ -83,10 +83,11 @@ class RolloutWatch:
         self._status: Status | None = None
         self._since_ms = wall_ms()
 
-    def until_ended(self, goal: Goal) -> tuple[End, bool]:
+    def until_ended(self, goal: Goal, *, is_news: bool) -> tuple[End, bool]:
         """Print the story, and give its end with whether it had ended before anybody looked.
 
-        Raises the errors of ``adapters.journal.errors``, ``WrongUsage``, ``NotRunning``.
+        ``is_news``: it has just been begun, so that its story is told even if that is over by now. Raises the errors of
+        ``adapters.journal.errors``, ``WrongUsage``, ``NotRunning``.
         """
         self._goal = goal
         following = Following(self._source, self._name, tell=self._take, remark=remark)
@@ -95,7 +96,7 @@ class RolloutWatch:
             cluster = reader.cluster
         past, self._past = self._past or [], None
         end = self._end_of_goal()
-        if end is not None and goal == Goal():
+        if end is not None and not is_news:
             return end, True
         if self._is_of_goal():
             for told in past:
@@ -194,7 +195,7 @@ class RolloutWatch:
         now_ms = wall_ms()
         if self._limits.until_ms is not None and now_ms >= self._limits.until_ms:
             return self.progress.ending(TIMED_OUT, "the time given with --timeout is over")
-        if self._is_of_goal():
+        if self.progress.generation and self._is_of_goal():
             return self.progress.stalled(now_ms, after_ms=self._limits.stall_ms)
         if now_ms - self._since_ms >= self._limits.stall_ms:
             return self.progress.ending(STALLED, "the controller has not recorded the change; does it run?")

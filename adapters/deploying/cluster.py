@@ -2,7 +2,8 @@
 
 Only the parts that a ControllerRevision covers are put back (spec 2.5), and only while nobody has changed the set
 since: what a patch does is exact, whoever else owns fields of it. The groups that the stalled template broke would use
-up the budget of the way back, so that way is annotated to replace them first (spec D9), for as long as it lasts.
+up the budget of the way back, so that way is annotated to replace them first (spec D9), for as long as it lasts. What
+was put back belongs to what was applied, so that the next file is applied over it.
 """
 
 from collections.abc import Callable
@@ -12,11 +13,13 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from adapters.deploying.manifests import Manifest
+from adapters.deploying.ownership import take_over_patched
 from adapters.kubernetes import credentials, resources
 from adapters.kubernetes.client import APPLY_PATCH, JSON_PATCH, ApiClient
 from adapters.kubernetes.errors import ApiError
 from lws_events.names import REPLACE_BROKEN_GROUPS_FIRST
 from lws_events.subjects import SetName
+from projections.difference import Change, difference
 
 FIELD_MANAGER: Final = "lws-events-deploy"
 
@@ -26,6 +29,7 @@ UNCHANGED: Final = "unchanged"
 
 _NOT_FOUND: Final = 404
 _COVERED: Final = ("leaderWorkerTemplate", "networkConfig")
+_KEPT_BY_SERVER: Final = frozenset({"creationTimestamp", "generation", "managedFields", "resourceVersion", "uid"})
 
 
 class Applied(NamedTuple):
@@ -33,11 +37,13 @@ class Applied(NamedTuple):
 
     set_name: SetName
     outcome: str
-    """``created``, ``configured`` (also of its metadata alone) or ``unchanged``."""
+    """``created``, ``configured`` (also of its metadata, or of who owns a field) or ``unchanged``."""
     uid: str
     generation: int
     generation_before: int
     """0 where it was created."""
+    changes: tuple[Change, ...]
+    """Of metadata and spec: what it was and what it is; of a created set what is filled in that the manifest leaves."""
 
 
 class PutBack(NamedTuple):
@@ -63,7 +69,7 @@ async def apply(
     namespace, name = manifest.set_name
     access = await credentials.load(None if kubeconfig is None else str(kubeconfig))
     async with ApiClient(access, component="deploy", on_warning=on_warning) as client:
-        before = await _metadata(client, manifest.set_name)
+        before = await _found(client, manifest.set_name)
         answer = await client.request(
             "PATCH",
             resources.LEADER_WORKER_SETS.path(namespace, name),
@@ -71,14 +77,15 @@ async def apply(
             body=msgspec.json.encode(manifest.body),
             content_type=APPLY_PATCH,
         )
-    after = msgspec.json.decode(answer)["metadata"]
+    stored = msgspec.json.decode(answer)
+    changes = difference(_content(manifest.body if before is None else before), _content(stored))
+    metadata = stored["metadata"]
     if before is None:
-        outcome = CREATED
-    else:
-        outcome = UNCHANGED if before["resourceVersion"] == after["resourceVersion"] else CONFIGURED
-    return Applied(
-        manifest.set_name, outcome, after["uid"], after["generation"], 0 if before is None else before["generation"]
-    )
+        return Applied(manifest.set_name, CREATED, metadata["uid"], metadata["generation"], 0, changes)
+    # The resource version tells nothing: a dry run keeps it, and an apply that changes nothing may be written anew.
+    outcome = CONFIGURED if changes or _owners(before) != _owners(stored) else UNCHANGED
+    generation_before = before["metadata"]["generation"]
+    return Applied(manifest.set_name, outcome, metadata["uid"], metadata["generation"], generation_before, changes)
 
 
 def restored_parts(present: dict[str, Any], good: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +109,8 @@ async def put_back(
         operations.append(change | {"path": f"/spec/{part}"})
     access = await credentials.load(None if kubeconfig is None else str(kubeconfig))
     async with ApiClient(access, component="deploy") as client:
-        annotations = (await _metadata(client, set_name) or {}).get("annotations")
+        found = await _found(client, set_name)
+        annotations = None if found is None else found["metadata"].get("annotations")
         is_ours = REPLACE_BROKEN_GROUPS_FIRST not in (annotations or {})
         if annotations is None:
             operations.append({"op": "add", "path": "/metadata/annotations", "value": {}})
@@ -116,6 +124,7 @@ async def put_back(
             body=msgspec.json.encode(operations),
             content_type=JSON_PATCH,
         )
+        await take_over_patched(client, set_name, manager=FIELD_MANAGER)
     return PutBack(msgspec.json.decode(answer)["metadata"]["generation"], is_ours)
 
 
@@ -129,12 +138,24 @@ async def end_replacing(set_name: SetName, *, uid: str, kubeconfig: Path | None)
         )
 
 
-async def _metadata(client: ApiClient, set_name: SetName) -> dict[str, Any] | None:
+async def _found(client: ApiClient, set_name: SetName) -> dict[str, Any] | None:
     try:
         body = await client.get(resources.LEADER_WORKER_SETS, *set_name)
     except ApiError as error:
         if error.code == _NOT_FOUND:
             return None
         raise
-    metadata: dict[str, Any] = msgspec.json.decode(body)["metadata"]
-    return metadata
+    found: dict[str, Any] = msgspec.json.decode(body)
+    return found
+
+
+def _content(lws: dict[str, Any]) -> dict[str, Any]:
+    """What a person writes of a set."""
+    metadata = {key: value for key, value in lws["metadata"].items() if key not in _KEPT_BY_SERVER}
+    return {"metadata": metadata, "spec": lws.get("spec", {})}
+
+
+def _owners(lws: dict[str, Any]) -> list[tuple[str, str, Any]]:
+    """Who owns which fields that a person writes."""
+    entries = [one for one in lws["metadata"].get("managedFields") or () if "subresource" not in one]
+    return sorted(((one["manager"], one["operation"], one["fieldsV1"]) for one in entries), key=lambda one: one[:2])

@@ -24,15 +24,19 @@ class Manifest(NamedTuple):
     body: dict[str, Any]
 
 
-def read_manifests(text: str, *, namespace: str | None, path: str) -> list[Manifest]:
-    """All sets of a file, in its order. ``namespace`` is for those that name none. Raises ``ManifestError``."""
+def read_manifests(text: str, *, namespace: str | None, fallback: str, path: str) -> list[Manifest]:
+    """All sets of a file, in its order. Those that name no namespace are in ``namespace``, else in ``fallback``.
+
+    Raises ``ManifestError``, also where one names another namespace than ``namespace``.
+    """
     try:
         documents = [document for document in yaml.safe_load_all(text) if document is not None]
     except yaml.YAMLError as error:
         raise ManifestError(f"{path} is neither YAML nor JSON: {error}") from error
     found: list[Manifest] = []
     for number, document in enumerate(documents, start=1):
-        found.append(_manifest(document, namespace=namespace, where=f"{path}, document {number}"))
+        where = f"{path}, document {number}"
+        found.append(_manifest(document, namespace=namespace, fallback=fallback, where=where))
     if not found:
         raise ManifestError(f"{path} holds no LeaderWorkerSet")
     twice = sorted({str(one.set_name) for one in found if [other.set_name for other in found].count(one.set_name) > 1})
@@ -41,7 +45,7 @@ def read_manifests(text: str, *, namespace: str | None, path: str) -> list[Manif
     return found
 
 
-def _manifest(document: Any, *, namespace: str | None, where: str) -> Manifest:
+def _manifest(document: Any, *, namespace: str | None, fallback: str, where: str) -> Manifest:
     if not isinstance(document, dict):
         raise ManifestError(f"{where} is no object")
     kind = (document.get("apiVersion"), document.get("kind"))
@@ -54,7 +58,7 @@ def _manifest(document: Any, *, namespace: str | None, where: str) -> Manifest:
     own = metadata.get("namespace")
     if own is not None and namespace not in (None, own):
         raise ManifestError(f"{where} is of namespace {own}, not {namespace} as --namespace says")
-    chosen = own or namespace or "default"
+    chosen = own or namespace or fallback
     body = {key: value for key, value in document.items() if key != "status"}
     body["metadata"] = metadata | {"namespace": chosen}
     return Manifest(SetName(chosen, name), body)

@@ -18,12 +18,13 @@ LWS = "apiVersion: leaderworkerset.x-k8s.io/v1\nkind: LeaderWorkerSet\n"
 
 def test_documents_are_read_in_order_and_get_their_namespace() -> None:
     text = f"---\n{LWS}metadata: {{name: b}}\nstatus: {{}}\n---\n{LWS}metadata: {{name: a, namespace: own}}\n---\n"
-    found = read_manifests(text, namespace=None, path="x")
-    assert [str(one.set_name) for one in found] == ["default/b", "own/a"]
-    assert found[0].body["metadata"] == {"name": "b", "namespace": "default"}
+    found = read_manifests(text, namespace=None, fallback="context", path="x")
+    assert [str(one.set_name) for one in found] == ["context/b", "own/a"]
+    assert found[0].body["metadata"] == {"name": "b", "namespace": "context"}
     assert "status" not in found[0].body
     json_text = '{"apiVersion": "leaderworkerset.x-k8s.io/v1", "kind": "LeaderWorkerSet", "metadata": {"name": "c"}}'
-    assert [str(one.set_name) for one in read_manifests(json_text, namespace="there", path="x")] == ["there/c"]
+    [named] = read_manifests(json_text, namespace="there", fallback="context", path="x")
+    assert str(named.set_name) == "there/c"
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_documents_are_read_in_order_and_get_their_namespace() -> None:
 )
 def test_what_cannot_be_meant_is_refused_with_its_place(text: str, told: str) -> None:
     with pytest.raises(ManifestError, match=told):
-        read_manifests(text, namespace="there", path="sets.yaml")
+        read_manifests(text, namespace="there", fallback="context", path="sets.yaml")
 
 
 def test_only_what_a_revision_covers_is_put_back() -> None:
@@ -70,12 +71,12 @@ async def test_the_way_back_is_only_for_the_generation_that_was_watched(
     path = "/apis/leaderworkerset.x-k8s.io/v1/namespaces/default/leaderworkersets/llama"
     parts = {"leaderWorkerTemplate": {"size": 2}, "networkConfig": None}
     async with ScriptedApi() as api:
-        api.script("GET", path, answer({"metadata": metadata}), answer({"metadata": metadata}))
+        api.script("GET", path, *[answer({"metadata": metadata})] * 3)
         api.script("PATCH", path, answer({"metadata": {"generation": 3}}), refuse(422, "Invalid"))
         where = kubeconfig(tmp_path, api.url)
         name = SetName("default", "llama")
         done = await put_back(name, parts, uid="u", generation=2, kubeconfig=where)
-        with pytest.raises(ApiError):
+        with pytest.raises(ApiError, match="Invalid"):
             await put_back(name, parts, uid="u", generation=2, kubeconfig=where)
     assert done == PutBack(3, is_annotated=not annotations)
     sent = api.asked[1]
