@@ -95,6 +95,7 @@ _JOURNAL: Final = "Journal"
 _NATS: Final = "Reaching NATS"
 _WEBHOOKS: Final = "Webhooks"
 _SERVERS: Final = "Health, metrics, TLS"
+_PAGE: Final = "Web page"
 _LOGS: Final = "Logs"
 _ZAP: Final = "Logs, as the reference's flags say it"
 
@@ -146,6 +147,8 @@ RUN_OPTIONS: Final = (
     RunOption("journal_keep_events", int, _JOURNAL, "Keep at least so many events.", "all"),
     RunOption("journal_keep_bytes", int, _JOURNAL, "Keep at least so many bytes of events.", "all"),
     RunOption("journal_archive", str, _JOURNAL, "Archive what is purged: a directory, or s3://bucket/prefix.", "no"),
+    RunOption("audit_keep", str, _JOURNAL, "Keep facts of audit for so long after that; 0: not at all.", "9600h"),
+    RunOption("audit_keep_bytes", int, _JOURNAL, "Keep at most so many bytes of them, compressed.", "1 GiB"),
     RunOption("snapshot_events", int, _JOURNAL, "Write the sets down after so many events.", "10000"),
     RunOption("nats_replicas", int, _JOURNAL, "Copies of each stream on a cluster.", "1"),
     RunOption("nats_creds", Path, _NATS, "Credentials file (.creds)."),
@@ -187,6 +190,10 @@ RUN_OPTIONS: Final = (
     ),
     RunOption("tls_min_version", str, _SERVERS, "VersionTLS12 or VersionTLS13, of webhooks and metrics.", "TLS 1.2"),
     RunOption("tls_cipher_suites", str, _SERVERS, "Comma-separated IANA names, for TLS 1.2.", "those of OpenSSL"),
+    RunOption("ui_bind_address", str, _PAGE, "Address of the page /ui: a port of loopback, an address; 0: off.", "0"),
+    RunOption(
+        "ui_token_file", Path, _PAGE, "File with the token that the page asks for; needed beyond loopback.", "none"
+    ),
     RunOption("log_level", LogLevel, _LOGS, "Show lines of this level and above.", "info"),
     RunOption("log_format", LogFormat, _LOGS, "console: for people; json: for collectors.", "console"),
     RunOption("log_stack_traces", StackTraces, _LOGS, "Show where lines of this level and above come from.", "never"),

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from adapters.cli.journal_settings import ENVIRONMENT_PREFIX, JournalSettings, Seconds
+from adapters.cli.journal_settings import ENVIRONMENT_PREFIX, Seconds
 from adapters.cli.options import default_data_dir
+from adapters.cli.web_settings import WebSettings
 from adapters.kubernetes.election import LEASE_NAME, ElectionSettings, own_namespace
 from adapters.kubernetes.log_capture import LogCaptureSettings
 from adapters.observability.addresses import Address, parse_address
@@ -68,7 +69,7 @@ def _lines(value: Any) -> Any:
     return [line for line in value.splitlines() if line.strip()] if isinstance(value, str) else value
 
 
-class Settings(JournalSettings):
+class Settings(WebSettings):
     """Everything that ``run`` can be told. Make it with ``load_settings``."""
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="forbid")

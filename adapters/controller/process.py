@@ -25,6 +25,7 @@ from adapters.controller.leading import Leader
 from adapters.controller.operating import serve_metrics, serve_probes
 from adapters.controller.reach import Reach
 from adapters.controller.serving import WebhookSettings, recorder, serving_admission
+from adapters.controller.showing import show_page
 from adapters.journal.group_commit import GroupCommit
 from adapters.journal.port import Journal
 from adapters.kubernetes import credentials
@@ -109,6 +110,7 @@ class _Process:
             await self._serve_admission(client, changes)
         if settings.keeps_journal:
             journal = await self._open_journal()
+            await show_page(settings, journal, background=self.background, stack=self._stack)
             if changes is not None:
                 self._stack.push_async_callback(changes.drained, seconds_max=_CHANGES_SECONDS)
             if not settings.only_webhooks:

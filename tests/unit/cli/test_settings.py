@@ -135,3 +135,15 @@ def test_a_secret_that_is_wrong_is_not_told(tmp_path: Path) -> None:
     ) as raised:
         load_settings(flags={}, config=_file(tmp_path, "lwsEvents: {natsPassword: 12345}\n"))
     assert "12345" not in str(raised.value)
+
+
+def test_the_page_is_off_and_beyond_loopback_needs_a_token(tmp_path: Path) -> None:
+    assert load_settings(flags={}).ui is None
+    assert load_settings(flags={"ui_bind_address": "8082"}).ui == ("127.0.0.1", 8082)
+    for everywhere in (":8082", "0.0.0.0:8082", "10.0.0.1:8082"):
+        with pytest.raises(WrongUsage, match="ui-token-file"):
+            load_settings(flags={"ui_bind_address": everywhere})
+        settings = load_settings(flags={"ui_bind_address": everywhere, "ui_token_file": tmp_path / "token"})
+        assert settings.ui is not None
+    with pytest.raises(WrongUsage, match="--ui-bind-address"):
+        load_settings(flags={"ui_bind_address": "nowhere"})

@@ -1,0 +1,47 @@
+"""The web page of a controller: served beside it by every replica that has a journal, and never in its way."""
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import structlog
+
+from adapters.controller.background import Background
+from adapters.controller.errors import listening
+from adapters.journal.port import Journal
+from adapters.observability.serving import metrics_certificate, serving
+from adapters.web.access import Access, TokenFile
+from adapters.web.application import web_application
+
+if TYPE_CHECKING:
+    from adapters.cli.settings import Settings
+
+_log = structlog.get_logger(__name__)
+
+
+async def show_page(
+    settings: "Settings",
+    journal: Journal,  # noqa: ARG001
+    *,
+    background: Background,
+    stack: contextlib.AsyncExitStack,
+) -> None:
+    """Serve the page until ``stack`` ends, if it is asked for; beyond loopback over TLS.
+
+    Raises ``WebError``, ``CannotListen`` or ``CertificateError``.
+    """
+    address = settings.ui
+    if address is None:
+        return
+    access = Access(None if settings.ui_token_file is None else TokenFile(settings.ui_token_file))
+    tls = None
+    if not address.is_loopback:
+        live, files = await metrics_certificate(
+            settings.metrics_cert_dir, tls=settings.tls(), namespace=settings.namespace
+        )
+        if files is not None:
+            background.start(files.run(), name="certificate files of the page")
+        tls = live.context()
+    application = web_application(access, loopback=address.is_loopback, secure=tls is not None)
+    with listening("--ui-bind-address", port=address.port, host=address.host):
+        port = await stack.enter_async_context(serving(application, address, tls=tls))
+    _log.info("the web page is served", port=port, path="/ui", tls=tls is not None, token=access.needs_token)
