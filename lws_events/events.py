@@ -14,10 +14,12 @@ import msgspec
 
 from lws_events.differences import DifferenceFound
 from lws_events.errors import UnknownShapeError
+from lws_events.requests import DeletionRequested, SpecChangeRequested
 from lws_events.views import (
     NOT_RECORDED,
     ContainerExit,
     Disruption,
+    FieldManager,
     Owner,
     PodGroupObserved,
     PodObserved,
@@ -38,11 +40,13 @@ __all__ = [
     "CommandSucceeded",
     "ContainerExit",
     "Deleted",
+    "DeletionRequested",
     "DifferenceFound",
     "Disruption",
     "Envelope",
     "EpochStarted",
     "Fact",
+    "FieldManager",
     "LogCaptured",
     "ObjectNotRecorded",
     "Observation",
@@ -152,16 +156,6 @@ class TimerFired(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, 
     timer: str
 
 
-class SpecChangeRequested(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="SpecChangeRequested"):
-    """A user's change of a set passed admission. Kept for the audit; the machine decides nothing by it."""
-
-    user: str
-    groups: tuple[str, ...] = ()
-    operation: str = "UPDATE"
-    uid: str = ""
-    generation: int = 0
-
-
 class EpochStarted(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, tag="EpochStarted"):
     """A stream began, or began again after losing its tail: its sequences are told apart by the epoch."""
 
@@ -238,6 +232,7 @@ Fact = (
     | SetChangeMissed
     | LogCaptured
     | DifferenceFound
+    | DeletionRequested
 )
 
 

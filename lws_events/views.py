@@ -26,6 +26,19 @@ class Owner(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     uid: str
 
 
+class FieldManager(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One entry of ``metadata.managedFields``, without the fields: who has written to an object, how, and when last."""
+
+    name: str
+    """For example ``kubectl-client-side-apply``, or what a client calls itself."""
+    operation: str = "Update"
+    """``Update`` or ``Apply``."""
+    time: str = ""
+    """RFC 3339, in whole seconds; empty where the API server has none."""
+    subresource: str = ""
+    """``scale``, where the write went through it."""
+
+
 class SetObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="SetObserved"):
     """A LeaderWorkerSet's metadata and spec. Its status is a fact of its own (``SetStatusObserved``)."""
 
@@ -34,6 +47,9 @@ class SetObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="SetO
     annotations: dict[str, str] = {}
     """All but kubectl's last-applied copy, which nothing here reads (spec D39)."""
     spec: msgspec.Raw = msgspec.Raw(b"{}")
+    managers: tuple[FieldManager, ...] = ()
+    """Who has written to it, without writers of the status; the last ones first, at most eight. For people: that only
+    they have changed is no news. Empty where an earlier release recorded it."""
 
 
 class SetStatusObserved(View, frozen=True, omit_defaults=True, kw_only=True, tag="SetStatusObserved"):

@@ -42,6 +42,7 @@ from lws_events.events import (
     CommandSucceeded,
     ContainerExit,
     Deleted,
+    DeletionRequested,
     DifferenceFound,
     Disruption,
     EpochStarted,
@@ -66,6 +67,7 @@ from lws_events.events import (
     TimerFired,
     View,
 )
+from projections.requests import explain_change_request, explain_deletion_request
 
 
 def explain_fact(fact: Fact, name: str) -> str:  # noqa: PLR0912 (one branch for each fact)
@@ -105,7 +107,9 @@ def explain_fact(fact: Fact, name: str) -> str:  # noqa: PLR0912 (one branch for
         case TimerFired():
             return f"the timer {fact.timer} fired"
         case SpecChangeRequested():
-            return f"{fact.user} asked to {fact.operation} the LeaderWorkerSet, and admission let it pass"
+            return explain_change_request(fact)
+        case DeletionRequested():
+            return explain_deletion_request(fact)
         case EpochStarted():
             return f"epoch {fact.epoch} of the journal began"
         case SetChangeMissed():

@@ -73,7 +73,7 @@ class Known:
         if entry is not None and entry.view is not None:
             if entry.uid != view.uid:
                 changes += self.vanish(key, view.resource_version)
-            elif msgspec.structs.replace(view, resource_version=entry.view.resource_version) == entry.view:
+            elif _same_but_for_version(view, entry.view):
                 entry.version = view.resource_version
                 return changes
         again = entry is not None and (entry.uid, entry.version) == (view.uid, view.resource_version)
@@ -138,6 +138,14 @@ class Known:
 def older(version: str, than: str) -> bool:
     """True where a resourceVersion is certainly older than another: both are numbers and one is smaller."""
     return version.isdigit() and than.isdigit() and int(version) < int(than)
+
+
+def _same_but_for_version(view: events.View, known: events.View) -> bool:
+    """True where nothing has changed, or only who has written to a set: that alone is no news."""
+    as_known = msgspec.structs.replace(view, resource_version=known.resource_version)
+    if isinstance(as_known, events.SetObserved) and isinstance(known, events.SetObserved):
+        as_known = msgspec.structs.replace(as_known, managers=known.managers)
+    return as_known == known
 
 
 def _after_end(view: events.View, entry: Entry) -> bool:

@@ -22,6 +22,10 @@ _GRACE_SECONDS: Final = 30
 """The API's default for ``terminationGracePeriodSeconds``."""
 _FOREGROUND: Final = "foregroundDeletion"
 """The finalizer of an object that waits for what it owns to go first."""
+_MANAGERS_MAX: Final = 8
+"""Of a set, and each is recorded with every change; people and their tools are fewer."""
+_MANAGER_LENGTH_MAX: Final = 128
+"""The API server's own limit."""
 _NORMAL_WAITS: Final = frozenset({"", "ContainerCreating", "PodInitializing"})
 """Every pod goes through these within seconds; recording them would add one event per pod and explain nothing."""
 
@@ -54,9 +58,24 @@ def reduce_set(found: wire.LeaderWorkerSet) -> list[events.View]:
         labels=meta.labels or {},
         annotations=annotations,
         spec=found.spec.copy(),  # a copy: the original keeps the whole page of the listing in memory
+        managers=_managers(meta),
     )
     status = events.SetStatusObserved(uid=meta.uid, resource_version=meta.resource_version, status=found.status.copy())
     return [observed, status]
+
+
+def _managers(meta: wire.SetMeta) -> tuple[events.FieldManager, ...]:
+    """Writers of anything but the status, the last ones first: a status is written again and again."""
+    found = [
+        events.FieldManager(each.manager[:_MANAGER_LENGTH_MAX], each.operation, each.time or "", each.subresource)
+        for each in meta.managed_fields or ()
+        if each.subresource != "status"
+    ]
+    # Times have whole seconds and one format, so they compare as text.
+    newest_first = sorted(
+        sorted(found, key=lambda one: (one.name, one.operation)), key=lambda one: one.time, reverse=True
+    )
+    return tuple(newest_first[:_MANAGERS_MAX])
 
 
 def reduce_statefulset(found: wire.StatefulSet) -> events.StatefulSetObserved:

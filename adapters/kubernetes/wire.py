@@ -1,7 +1,7 @@
 """Kubernetes objects as they come over the wire, as far as this program reads them.
 
-Everything else in an object (``managedFields``, most of the specs) is skipped by the decoder, never built. Any field
-may be absent, a map or list also null; templates and data stay raw bytes.
+Everything else in an object (most of the specs; ``managedFields`` but for a set's writers) is skipped by the decoder,
+never built. Any field may be absent, a map or list also null; templates and data stay raw bytes.
 """
 
 from typing import Any
@@ -48,9 +48,25 @@ class Object(msgspec.Struct):
     metadata: Meta = msgspec.field(default_factory=Meta)
 
 
+class ManagedFields(msgspec.Struct):
+    """One entry of ``metadata.managedFields``, without the fields themselves."""
+
+    manager: str = ""
+    operation: str = ""
+    time: str | None = None
+    subresource: str = ""
+
+
+class SetMeta(Meta, rename="camel"):
+    """``metadata`` of a LeaderWorkerSet: of a set it is of interest who has written to it."""
+
+    managed_fields: list[ManagedFields] | None = None
+
+
 class LeaderWorkerSet(Object):
     """A LeaderWorkerSet."""
 
+    metadata: SetMeta = msgspec.field(default_factory=SetMeta)
     spec: msgspec.Raw = msgspec.Raw(b"{}")
     status: msgspec.Raw = msgspec.Raw(b"{}")
 

@@ -81,6 +81,8 @@ def fold(state: Aggregate, fact: events.Fact, *, name: str, at_ms: int) -> Chang
             return Change.NOTHING
         case events.SpecChangeRequested() | events.EpochStarted() | events.LogCaptured() | events.DifferenceFound():
             return Change.NOTHING
+        case events.DeletionRequested():
+            return Change.NOTHING  # a wish is no end: what becomes of it is observed
         case _:
             assert_never(fact)
 

@@ -19,12 +19,11 @@ from lws_events.machine.lifecycle import READY as READY_GROUP
 from lws_events.machine.state import is_older
 from lws_events.subjects import SetName
 from projections.audit.capacity import Capacity, Gap
-from projections.audit.changes import DELETION, Changes
+from projections.audit.changes import Changes
 from projections.audit.effects import Effects
 from projections.audit.rollouts import Rollouts
 from projections.audit.rows import (
     CAPACITY,
-    CHANGE,
     COMMAND,
     EVERYTHING,
     POD,
@@ -123,13 +122,7 @@ class SetAudit:
     def _released(self) -> list[AuditRow]:
         """What was held back, with the user that has become known meanwhile."""
         held, self._held = self._held, []
-        changes = self._changes
-        named = [
-            msgspec.structs.replace(row, user=changes.user, user_groups=changes.user_groups)
-            if row.kind == CHANGE and row.sequence == changes.sequence and row.what != DELETION
-            else row
-            for row in held
-        ]
+        named = (self._changes.named(row) for row in held)
         return [row for row in named if self._asked.has(row)]
 
     def _of_pod(self, event: RecordedEvent, fact: PodObserved | PodDeleted) -> list[AuditRow]:
@@ -141,7 +134,10 @@ class SetAudit:
                 return []  # of an earlier incarnation
             self._pods.pop(name, None)
             because = explain_exit(fact.last_exit) if fact.last_exit is not None else fact.reason
-            return [self._row(event, POD, f"pod {name} is gone", pod=name, outcome="deleted", because=because)]
+            row = self._row(event, POD, f"pod {name} is gone", pod=name, outcome="deleted", because=because)
+            asked = self._changes.deletions.of(fact.uid)
+            who = {} if asked is None else {"user": asked.user, "user_groups": ", ".join(asked.groups)}
+            return [msgspec.structs.replace(row, **who)]
         if known is not None and is_older(fact, known):
             return []
         self._pods[name] = fact

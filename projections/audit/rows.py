@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 REQUEST: Final = "request"
-"""A user's change passed admission."""
+"""A user's change passed admission, or somebody asked for the deletion of the set or of a pod."""
 CHANGE: Final = "change"
 """One field of the spec has another value, or the set was created or is to be deleted."""
 POD: Final = "pod"
@@ -35,7 +35,7 @@ NOT_RECORDED: Final = "not recorded"
 """In place of the user of a change that no webhook of ours has told of."""
 
 UNKNOWN: Final = "unknown"
-"""In place of the field manager, which a journal does not have."""
+"""In place of the field manager of a change that the API server's own record does not show."""
 
 
 class AuditRow(msgspec.Struct, frozen=True, kw_only=True):

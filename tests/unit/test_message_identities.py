@@ -29,3 +29,17 @@ def test_a_setting_or_a_nodes_label_that_is_changed_back_is_no_duplicate() -> No
     for changed in (pod(1, gang_group="g"), pod(1, rack="r")):
         told = ids(pod(1), changed, pod(1), changed)
         assert len(told) == len(set(told)) == 4
+
+
+def test_that_somebody_else_has_written_the_same_is_no_news() -> None:
+    key = Key(subjects.SET, SetName("ns", "set"), "set")
+    known = Known()
+
+    def view(version: int, generation: int, *managers: str) -> events.SetObserved:
+        entries = tuple(events.FieldManager(name, "Apply", "2026-01-01T00:00:00Z") for name in managers)
+        return events.SetObserved(uid="u", resource_version=str(version), generation=generation, managers=entries)
+
+    assert known.observe(key, view(1, 1, "a"))
+    assert known.observe(key, view(2, 1, "b", "a")) == []
+    [change] = known.observe(key, view(3, 2, "c", "b", "a"))
+    assert change.fact == view(3, 2, "c", "b", "a")

@@ -15,7 +15,7 @@ from lws_events.errors import UnknownShapeError
 FACTS: list[tuple[str, dict[str, Any]]] = [
     (
         '{"type":"SetObserved","uid":"uid","resource_version":"resource_version","generation":1}',
-        {"deleting_since": None, "labels": {}, "annotations": {}, "spec": {}},
+        {"deleting_since": None, "labels": {}, "annotations": {}, "spec": {}, "managers": []},
     ),
     (
         '{"type":"SetStatusObserved","uid":"uid","resource_version":"resource_version"}',
@@ -91,7 +91,19 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
         {"message": ""},
     ),
     ('{"type":"TimerFired","timer":"timer"}', {}),
-    ('{"type":"SpecChangeRequested","user":"user"}', {"groups": [], "operation": "UPDATE", "uid": "", "generation": 0}),
+    (
+        '{"type":"SpecChangeRequested","user":"user"}',
+        {
+            "groups": [],
+            "operation": "UPDATE",
+            "uid": "",
+            "generation": 0,
+            "subresource": "",
+            "replicas": None,
+            "asked_ms": 0,
+            "request": "",
+        },
+    ),
     ('{"type":"EpochStarted","epoch":"epoch"}', {}),
     (
         '{"type":"ObjectNotRecorded","uid":"uid","resource_version":"resource_version","kind":"kind","problem":"problem"}',
@@ -113,6 +125,18 @@ FACTS: list[tuple[str, dict[str, Any]]] = [
     (
         '{"type":"DifferenceFound","kind":"kind","target":"target","what":"what"}',
         {"because": "", "uid": "", "command_id": "", "fields": [], "known": "", "waited_ms": 0},
+    ),
+    (
+        '{"type":"DeletionRequested","kind":"pod","name":"name","user":"user"}',
+        {
+            "groups": [],
+            "uid": "",
+            "eviction": False,
+            "propagation": "",
+            "grace_seconds": None,
+            "asked_ms": 0,
+            "request": "",
+        },
     ),
 ]
 COMMANDS: list[tuple[str, dict[str, Any]]] = [

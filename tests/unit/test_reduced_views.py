@@ -301,3 +301,29 @@ def test_the_signal_of_an_end_is_kept_where_the_runtime_tells_it() -> None:
     state = {"terminated": {"exitCode": 137, "signal": 9, "reason": "Error"}}
     status = msgspec.convert({"containerStatuses": [{"name": "c", "state": state}]}, wire.PodStatus)
     assert reduce.last_exit(status) == events.ContainerExit("c", 137, "Error", 9)
+
+
+def test_the_last_writers_of_a_set_without_those_of_its_status() -> None:
+    fields = [
+        {"manager": "kubectl", "operation": "Apply", "time": "2026-01-01T00:00:01Z", "fieldsV1": {"f:spec": {}}},
+        {"manager": "lws-events", "operation": "Apply", "time": "2026-01-01T00:00:09Z", "subresource": "status"},
+        {"manager": "hpa", "operation": "Update", "time": "2026-01-01T00:00:05Z", "subresource": "scale"},
+        {"manager": "old", "operation": "Update"},
+    ]
+    found = decode(wire.LeaderWorkerSet, {"metadata": metadata("set", managedFields=fields)})
+    observed, _ = reduce.reduce_set(found)
+    assert isinstance(observed, events.SetObserved)
+    assert observed.managers == (
+        events.FieldManager("hpa", "Update", "2026-01-01T00:00:05Z", "scale"),
+        events.FieldManager("kubectl", "Apply", "2026-01-01T00:00:01Z"),
+        events.FieldManager("old", "Update"),
+    )
+
+
+def test_writers_are_bounded() -> None:
+    fields = [{"manager": "m" * 500, "operation": "Update", "time": f"2026-01-01T00:00:{n:02}Z"} for n in range(60)]
+    observed, _ = reduce.reduce_set(decode(wire.LeaderWorkerSet, {"metadata": metadata("set", managedFields=fields)}))
+    assert isinstance(observed, events.SetObserved)
+    assert len(observed.managers) == 8
+    assert observed.managers[0].time == "2026-01-01T00:00:59Z"
+    assert len(msgspec.json.encode(observed.managers)) < 2000
