@@ -150,6 +150,12 @@ RUN_OPTIONS: Final = (
     RunOption("audit_keep", str, _JOURNAL, "Keep facts of audit for so long after that; 0: not at all.", "9600h"),
     RunOption("audit_keep_bytes", int, _JOURNAL, "Keep at most so many bytes of them, compressed.", "1 GiB"),
     RunOption("snapshot_events", int, _JOURNAL, "Write the sets down after so many events.", "10000"),
+    RunOption(
+        "lifecycle_events", bool, _JOURNAL, "Publish lifecycle facts as CloudEvents on NATS, for other programs.", "off"
+    ),
+    RunOption("lifecycle_events_keep", str, _JOURNAL, "How long they are kept; 0: as long as there is room.", "168h"),
+    RunOption("lifecycle_events_bytes_max", int, _JOURNAL, "Limit of their stream; the oldest make room.", "256 MiB"),
+    RunOption("lifecycle_events_max", int, _JOURNAL, "How many are kept at most.", "no limit"),
     RunOption("nats_replicas", int, _JOURNAL, "Copies of each stream on a cluster.", "1"),
     RunOption("nats_creds", Path, _NATS, "Credentials file (.creds)."),
     RunOption("nats_user", str, _NATS, "User name."),

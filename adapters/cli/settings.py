@@ -13,6 +13,7 @@ from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_v
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from adapters.cli.journal_settings import ENVIRONMENT_PREFIX, Seconds
+from adapters.cli.lifecycle_settings import LifecycleSettings
 from adapters.cli.options import default_data_dir
 from adapters.cli.web_settings import WebSettings
 from adapters.kubernetes.election import LEASE_NAME, ElectionSettings, own_namespace
@@ -69,7 +70,7 @@ def _lines(value: Any) -> Any:
     return [line for line in value.splitlines() if line.strip()] if isinstance(value, str) else value
 
 
-class Settings(WebSettings):
+class Settings(WebSettings, LifecycleSettings):
     """Everything that ``run`` can be told. Make it with ``load_settings``."""
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="forbid")

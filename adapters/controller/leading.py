@@ -26,6 +26,7 @@ from adapters.kubernetes.executor import Executor
 from adapters.kubernetes.log_capture import LogCapture, LogCaptureSettings
 from adapters.kubernetes.observer import Observer
 from adapters.kubernetes.pace import SystemClock
+from adapters.lifecycle_events.publisher import LifecyclePublisher
 from lws_events.admission import Surroundings
 from lws_events.gang import GangScheduling
 
@@ -54,14 +55,16 @@ class Leader:
         gang: GangScheduling | None = None,
         capture_logs: LogCaptureSettings | None = None,
         keeping: Keeping = KEEP_ALL,
+        publisher: LifecyclePublisher | None = None,
     ) -> None:
         """``may_write`` is asked before every write to the cluster, and before every timer; ``gang``: as configured.
 
         ``capture_logs``: keep the ends of failed containers' logs; None: do not read logs. ``keeping``: how much
-        of the journal is kept, and how often its sets are written down.
+        of the journal is kept, and how often its sets are written down. ``publisher``: tells other programs.
         """
         clock = SystemClock()
         self._clock = clock
+        self._publisher = publisher
         self._writer = GroupCommit(journal.events)
         self._abandoned = asyncio.Event()
         self.observer = Observer(
@@ -140,6 +143,8 @@ class Leader:
         }
         if self._sweeper is not None:
             parts.add(asyncio.create_task(self._sweeper.run(), name="snapshots"))
+        if self._publisher is not None:
+            parts.add(asyncio.create_task(self._publisher.run(), name="lifecycle events"))
         try:
             ended, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
             self.abandon()

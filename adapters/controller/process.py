@@ -23,6 +23,7 @@ from adapters.controller.errors import in_words
 from adapters.controller.journals import JournalSettings, OpenJournal, opened
 from adapters.controller.leading import Leader
 from adapters.controller.operating import serve_metrics, serve_probes
+from adapters.controller.publishing import lifecycle_publisher
 from adapters.controller.reach import Reach
 from adapters.controller.serving import WebhookSettings, recorder, serving_admission
 from adapters.controller.showing import show_page
@@ -33,6 +34,7 @@ from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.election import Election, ElectionSettings, new_identity
 from adapters.kubernetes.pace import SystemClock
 from adapters.kubernetes.rate import RequestRate
+from adapters.lifecycle_events.publisher import LifecyclePublisher
 from adapters.observability.health import Health
 from adapters.observability.metrics import ApiMeter, Metrics
 from adapters.observability.timed_journal import timed
@@ -94,6 +96,7 @@ class _Process:
         self._health = Health()
         self._starting = "starting"
         self._leading: Leader | None = None
+        self._publisher: LifecyclePublisher | None = None
         self._surroundings_of: SurroundingsOf = lambda _namespace, _name: Surroundings()
         self._writer: asyncio.Future[GroupCommit] = asyncio.get_running_loop().create_future()
 
@@ -166,6 +169,7 @@ class _Process:
         if journal.server is not None:
             self.background.start(journal.server.raise_failure(), name="embedded NATS server")
         measured = timed(journal.journal, self._metrics)
+        self._publisher = lifecycle_publisher(settings, measured, journal.connection, self._metrics)
         writer = await self._stack.enter_async_context(GroupCommit(measured.events))
         self._writer.set_result(writer)
         self._health.add_readiness("journal", lambda: _journal_problem(journal, writer))
@@ -219,6 +223,7 @@ class _Process:
                 gang=gang,
                 capture_logs=self._settings.log_capture(),
                 keeping=self._settings.keeping(),
+                publisher=self._publisher,
             )
             self._metrics.watch_sets(lambda: leader.engine.fleet.aggregates)
             self._leading = leader

@@ -8,6 +8,7 @@ import structlog
 from adapters.controller.background import Background
 from adapters.controller.errors import listening
 from adapters.journal.port import Journal
+from adapters.lifecycle_events.web import add_lifecycle_routes
 from adapters.observability.serving import metrics_certificate, serving
 from adapters.web.access import Access, TokenFile
 from adapters.web.application import web_application
@@ -20,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 async def show_page(
     settings: "Settings",
-    journal: Journal,  # noqa: ARG001
+    journal: Journal,
     *,
     background: Background,
     stack: contextlib.AsyncExitStack,
@@ -42,6 +43,7 @@ async def show_page(
             background.start(files.run(), name="certificate files of the page")
         tls = live.context()
     application = web_application(access, loopback=address.is_loopback, secure=tls is not None)
+    add_lifecycle_routes(application, journal)
     with listening("--ui-bind-address", port=address.port, host=address.host):
         port = await stack.enter_async_context(serving(application, address, tls=tls))
     _log.info("the web page is served", port=port, path="/ui", tls=tls is not None, token=access.needs_token)

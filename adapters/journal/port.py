@@ -27,6 +27,8 @@ class Message(msgspec.Struct, frozen=True):
     expected_subject_sequence: int | None = None
     """Fence of one subject: refuse unless its last record has this sequence (0: it has none). In one append only the
     first message of a subject may have it."""
+    content_type: str | None = None
+    """Told in the header ``content-type`` to whoever reads on the bus by other means; a ``Record`` does not have it."""
 
 
 class Record(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from lws_events.subjects import AUDIT, DECISIONS, EVENTS, SEALS, SNAPSHOTS, decode_token, encode_token
+from lws_events.subjects import AUDIT, DECISIONS, EVENTS, LIFECYCLE, SEALS, SNAPSHOTS, decode_token, encode_token
 
 SCHEDULES: Final = "lws.schedules"
 TIMERS: Final = "lws.timers"
@@ -75,6 +75,16 @@ class StreamNames(msgspec.Struct, frozen=True):
     def seals_root(self) -> str:
         """First tokens of the subject of every seal."""
         return f"{SEALS}.{self.token}"
+
+    @property
+    def lifecycle(self) -> str:
+        """Stream of lifecycle events for programs of others."""
+        return f"LWS_LIFECYCLE_{self._suffix}"
+
+    @property
+    def lifecycle_root(self) -> str:
+        """First tokens of the subject of every lifecycle event."""
+        return f"{LIFECYCLE}.{self.token}"
 
     @property
     def events_root(self) -> str:

@@ -24,6 +24,7 @@ from adapters.journal.port import Message, Record
 from adapters.nats.connection import REQUEST_SECONDS, Connection
 
 MESSAGE_ID: Final = "Nats-Msg-Id"
+_CONTENT_TYPE: Final = "content-type"
 _EXPECTED_LAST: Final = "Nats-Expected-Last-Sequence"
 _EXPECTED_LAST_ID: Final = "Nats-Expected-Last-Msg-Id"
 _EXPECTED_SUBJECT: Final = "Nats-Expected-Last-Subject-Sequence"
@@ -111,9 +112,7 @@ async def publish(
 
     With one, JetStream looks at the fence first: ``Fenced`` may also mean that this very message is stored already.
     """
-    headers = dict(extra or {})
-    if message.message_id is not None:
-        headers[MESSAGE_ID] = message.message_id
+    headers = dict(extra or {}) | _told(message)
     if expected_last_sequence is not None:
         headers[_EXPECTED_LAST] = str(expected_last_sequence)
     if expected_last_id is not None:
@@ -135,9 +134,7 @@ async def publish_batch(
     """
     batch_id = secrets.token_hex(8)
     for number, message in enumerate(messages, start=1):
-        headers = {"Nats-Batch-Id": batch_id, "Nats-Batch-Sequence": str(number)}
-        if message.message_id is not None:
-            headers[MESSAGE_ID] = message.message_id
+        headers = {"Nats-Batch-Id": batch_id, "Nats-Batch-Sequence": str(number)} | _told(message)
         if number == 1 and expected_last_sequence is not None:
             headers[_EXPECTED_LAST] = str(expected_last_sequence)
         if message.expected_subject_sequence is not None:
@@ -149,6 +146,12 @@ async def publish_batch(
             return _acknowledgement(answer, message, expected=expected_last_sequence)
         await connection.publish(message.subject, message.data, headers=headers)
     raise AssertionError("a batch has at least one message")
+
+
+def _told(message: Message) -> dict[str, str]:
+    """Headers that are stored with a message."""
+    told = {MESSAGE_ID: message.message_id, _CONTENT_TYPE: message.content_type}
+    return {name: value for name, value in told.items() if value is not None}
 
 
 async def last_of_subjects(
