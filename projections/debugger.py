@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple, Protocol
 
 from lws_events.events import SetObserved
 from lws_events.fleet import Fleet
+from lws_events.machine.state import Aggregate
 from lws_events.snapshots import decode_snapshot, restore, take_snapshot
 from lws_events.subjects import SetName
 from projections.breakpoints import Breakpoint, parse_breakpoint
@@ -84,9 +85,19 @@ class Debugger:
         aggregate = self._fleet.aggregates.get(self.set_name)
         return None if aggregate is None else aggregate.set_
 
+    @property
+    def aggregate(self) -> Aggregate | None:
+        """The machine's state of the set itself, to be read only; another one after the next step."""
+        return self._fleet.aggregates.get(self.set_name)
+
     def here(self) -> State:
         """The state with the point that it is of."""
         return State(set_name=str(self.set_name), sequence=self._sequence, at_ms=self._at_ms, state=self.state)
+
+    def read_on(self) -> None:
+        """Ask the source again for what comes next: its journal may have grown since its end was reached."""
+        self._ahead = None
+        self._steps = self._read()
 
     def step(self) -> ReplayedStep | None:
         """Take in the next event; None at the end, where nothing changes."""

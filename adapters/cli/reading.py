@@ -8,12 +8,13 @@ import asyncio
 import contextlib
 import heapq
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from adapters.cli.errors import NoSuchThing
 from adapters.cli.options import JournalSource
+from adapters.journal.audit.reading import is_told_of
 from adapters.journal.errors import JournalDamaged
 from adapters.journal.port import Journal, Record, Stream
 from adapters.journal.snapshots.last_known import last_known
@@ -38,13 +39,20 @@ class Bounds(NamedTuple):
     events: int
 
 
+class Runs(Protocol):
+    """Where coroutines of a journal run: ``asyncio.Runner`` in this thread, or a loop in another."""
+
+    def run(self, coro: Coroutine[Any, Any, _T]) -> _T:
+        """To its end."""
+
+
 class JournalReader:
     """A journal as plain iterables. Made by ``open_for_reading``."""
 
-    def __init__(self, journal: Journal, runner: asyncio.Runner) -> None:
+    def __init__(self, journal: Journal, runner: Runs) -> None:
         self._journal = journal
         self._runner = runner
-        self._open: list[AsyncGenerator[Sequence[Record], None]] = []
+        self._open: list[AsyncGenerator[Sequence[Any], None]] = []
         self.cluster = journal.cluster
         self.bounds = Bounds(
             decisions=self.wait(journal.decisions.last_sequence()),
@@ -68,23 +76,31 @@ class JournalReader:
         for record in self._records(self._journal.events, subject_filter, last, first=from_sequence):
             yield RecordedEvent(record.sequence, record.subject, _decoded(record, events.decode, "event"))
 
-    def decisions(self, subject_filter: str | None = None) -> Iterator[RecordedDecision]:
+    def decisions(self, subject_filter: str | None = None, *, from_sequence: int = 1) -> Iterator[RecordedDecision]:
         """Decisions up to the last one when the journal was opened."""
-        for record in self._records(self._journal.decisions, subject_filter, self.bounds.decisions):
+        last = self.bounds.decisions
+        for record in self._records(self._journal.decisions, subject_filter, last, first=from_sequence):
             yield RecordedDecision(record.sequence, record.subject, _decoded(record, decisions.decode, "decision"))
 
     def steps_of(
-        self, set_name: SetName, *, to_sequence: int | None = None, after: int = 0, epoch: str = ""
+        self,
+        set_name: SetName,
+        *,
+        to_sequence: int | None = None,
+        after: int = 0,
+        epoch: str = "",
+        decisions_from: int = 1,
     ) -> Iterator[Step]:
         """Everything about one set, with the beginnings of epochs in between.
 
-        ``after``: from the event behind this one, where the journal was in ``epoch``.
+        ``after``: from the event behind this one, where the journal was in ``epoch``. ``decisions_from``: the first
+        decision about such an event is known not to be before this one.
         """
         first, set_filter = after + 1, subjects.set_filter(self.cluster, set_name)
         epochs = self.events(subjects.epoch_subject(self.cluster), from_sequence=first, to_sequence=to_sequence)
         own = self.events(set_filter, from_sequence=first, to_sequence=to_sequence)
         merged: Iterable[RecordedEvent] = heapq.merge(epochs, own, key=lambda event: event.sequence)
-        decided = self.decisions(subjects.decision_subject(self.cluster, set_name))
+        decided = self.decisions(subjects.decision_subject(self.cluster, set_name), from_sequence=decisions_from)
         return pair(merged, decided, epoch=epoch or None)
 
     def subject_of_event(self, sequence: int) -> str:
@@ -132,14 +148,19 @@ class JournalReader:
         """Whether there is any event about a set: its object may have been recorded before the journal begins."""
         found = self._records(self._journal.events, subjects.set_filter(self.cluster, set_name), self.bounds.events)
         with contextlib.closing(found):
-            return next(found, None) is not None
+            return next(found, None) is not None or self.wait(is_told_of(self._journal, set_name))
 
     def _records(
         self, stream: Stream, subject_filter: str | None, last: int, *, first: int = 1
     ) -> Generator[Record, None, None]:
         if last < first:
             return
-        batches = stream.read(from_sequence=first, to_sequence=last, subject_filter=subject_filter, follow=False)
+        yield from self.each(
+            stream.read(from_sequence=first, to_sequence=last, subject_filter=subject_filter, follow=False)
+        )
+
+    def each(self, batches: AsyncGenerator[Sequence[_T], None]) -> Generator[_T, None, None]:
+        """What a reading gives, one after the other, read as it is asked for."""
         self._open.append(batches)
         try:
             while (batch := self.wait(_next(batches))) is not None:
@@ -152,7 +173,7 @@ class JournalReader:
         for batches in list(self._open):
             self._close(batches)
 
-    def _close(self, batches: AsyncGenerator[Sequence[Record], None]) -> None:
+    def _close(self, batches: AsyncGenerator[Sequence[Any], None]) -> None:
         if batches in self._open:
             self._open.remove(batches)
             self.wait(batches.aclose())
@@ -217,7 +238,7 @@ async def _only_cluster(connection: "Connection") -> str:
     return present[0] if len(present) == 1 else "default"
 
 
-async def _next(batches: AsyncGenerator[Sequence[Record], None]) -> Sequence[Record] | None:
+async def _next(batches: AsyncGenerator[Sequence[_T], None]) -> Sequence[_T] | None:
     return await anext(batches, None)
 
 

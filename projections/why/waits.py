@@ -64,7 +64,7 @@ def waits(
         as_of_ms = max(as_of_ms, until.at_ms)
     state = fleet.aggregates.get(set_name, Aggregate(set_name))
     names = [f"{set_name.name}-{group_token(set_name, group)}"] if group is not None else _groups(state)
-    found = [_waiting(state, name, changed.get(name, (0, 0)), as_of_ms=as_of_ms) for name in names]
+    found = [waiting(state, name, changed.get(name, (0, 0)), as_of_ms=as_of_ms) for name in names]
     return found if group is not None else [one for one in found if not one.ready]
 
 
@@ -75,7 +75,8 @@ def _groups(state: Aggregate) -> list[str]:
     return list(dict.fromkeys([*expected, *sorted(state.groups, key=lambda name: (len(name), name))]))
 
 
-def _waiting(state: Aggregate, name: str, changed: tuple[int, int], *, as_of_ms: int) -> Waiting:
+def waiting(state: Aggregate, name: str, changed: tuple[int, int], *, as_of_ms: int) -> Waiting:
+    """Of the group whose leader has this name. ``changed``: sequence and time of its last change of life."""
     group = state.groups.get(name) or Group(name, ABSENT)
     reasons = _reasons(state, group)
     sequence, since_ms = changed
