@@ -112,6 +112,7 @@ def check(source: JournalSource, archive: ArchiveOption = None, output: OutputOp
     from adapters.cli.printing import console, print_json
     from adapters.cli.reading import open_for_reading
     from adapters.journal.archive.checking import check_journal
+    from adapters.journal.archive.restoring import archived_cluster
     from adapters.journal.archive.store import open_store
 
     with open_for_reading(source) as reader:
@@ -120,6 +121,7 @@ def check(source: JournalSource, archive: ArchiveOption = None, output: OutputOp
             if archive is None:
                 return await check_journal(reader.journal)
             async with open_store(archive) as store:
+                await archived_cluster(store, reader.cluster, place=archive)  # else there is nothing to compare with
                 return await check_journal(reader.journal, store)
 
         found = reader.wait(checked())

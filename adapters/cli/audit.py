@@ -1,7 +1,6 @@
 """``lws-events audit``: who changed what and when, what it caused, every command with its outcome; and a report."""
 
 import sys
-from collections.abc import Iterator
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,7 +14,7 @@ from adapters.cli.timeline import SinceOption, UntilOption
 if TYPE_CHECKING:
     from adapters.cli.reading import JournalReader
     from lws_events.subjects import SetName
-    from projections.audit.rows import Asked, AuditRow
+    from projections.audit.rows import Asked
 
 
 class _RowsByDefault(TyperGroup):
@@ -128,6 +127,7 @@ def rows(
       lws-events audit --archive s3://backup/journal -o parquet > audit.parquet
     """
     from adapters.cli.audit_output import write
+    from adapters.cli.audit_reading import begin_reading
     from adapters.cli.reading import open_for_reading
 
     kinds = _kinds(kind)
@@ -135,7 +135,7 @@ def rows(
         is_sound = archive is None or _is_sound(reader, archive)
         name = None if set_ is None else reader.find_set(set_, namespace=namespace)
         asked = _asked(reader, source, name, since=since, until=until, namespace=namespace, user=user, kinds=kinds)
-        write(_rows(reader, name, asked), output)
+        write(begin_reading(reader).rows(name, asked), output)
     if not is_sound:
         raise typer.Exit(FAILED)
 
@@ -158,6 +158,7 @@ def report(
       lws-events audit report default/sample --since 2026-01-01T00:00:00Z --until 2026-02-01T00:00:00Z
       lws-events audit report -n prod --since 720h -o markdown
     """
+    from adapters.cli.audit_reading import begin_reading
     from adapters.cli.audit_report import markdown, table
     from adapters.cli.printing import print_json_array
     from adapters.cli.reading import open_for_reading
@@ -166,7 +167,7 @@ def report(
     with open_for_reading(source) as reader:
         name = None if set_ is None else reader.find_set(set_, namespace=namespace)
         asked = _asked(reader, source, name, since=since, until=until, namespace=namespace)
-        reports = summed_up(_rows(reader, name, asked))
+        reports = summed_up(begin_reading(reader).rows(name, asked))
     if output is ReportOutput.JSON:
         print_json_array(reports)
         return
@@ -217,22 +218,16 @@ def _asked(
     )
 
 
-def _rows(reader: "JournalReader", name: "SetName | None", asked: "Asked") -> "Iterator[AuditRow]":
-    from projections.audit.fold import audit
-    from projections.journal import pair
-
-    steps = pair(reader.events(), reader.decisions()) if name is None else reader.steps_of(name)
-    return audit(steps, asked=asked)
-
-
 def _is_sound(reader: "JournalReader", archive: str) -> bool:
     """Whether the journal is the same as its archive; what is not is told."""
     from adapters.cli.printing import remark
     from adapters.journal.archive.checking import Checked, check_journal
+    from adapters.journal.archive.restoring import archived_cluster
     from adapters.journal.archive.store import open_store
 
     async def checked() -> list[Checked]:
         async with open_store(archive) as store:
+            await archived_cluster(store, reader.cluster, place=archive)  # else there is nothing to compare with
             return await check_journal(reader.journal, store)
 
     found = reader.wait(checked())

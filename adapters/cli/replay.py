@@ -17,6 +17,7 @@ from adapters.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from adapters.cli.reading import JournalReader
     from projections.breakpoints import Breakpoint
     from projections.debugger import Debugger
     from projections.replay import ReplayedStep, State, Until
@@ -109,6 +110,7 @@ def command(
         beginning = beginning_of(reader, name)
         past = debugger_of(reader, name, beginning)
         _tell_what_is_missing(beginning.unknown_before)
+        tell_of_the_end(reader, points.at, points.to, *(points.diff or ()), *([points.from_] if points.from_ else []))
         if points.diff is not None:
             _print_comparison(*past.compare(*points.diff), output=output)
         elif step and output is Output.TABLE and sys.stdin.isatty() and sys.stdout.isatty():
@@ -183,15 +185,19 @@ def _tell_what_is_missing(first: int) -> None:
 
 def _print_steps(past: "Debugger", steps: "Iterable[ReplayedStep]", *, output: Output) -> None:
     """The debugger stands behind each step while that is printed."""
-    from adapters.cli.printing import print_json_array
+    from adapters.cli.printing import print_json_array, remark
     from adapters.cli.stepping import step_json
     from projections.why.rules import Policies
 
     if output is Output.JSON:
         print_json_array(step_json(one, Policies(past.observed)) for one in steps)
         return
+    told = False
     for one in steps:
         _print_step(past, one, output=output)
+        told = True
+    if not told:
+        remark("nothing happened between these points")
 
 
 def _print_step(past: "Debugger", step: "ReplayedStep", *, output: Output) -> None:
@@ -231,10 +237,21 @@ def _print_comparison(before: "State", after: "State", changes: tuple[object, ..
     if output is Output.JSON:
         print_json({"set_name": before.set_name, "before": ends[0], "after": ends[1], "changes": changes})
         return
-    first, second = (f"event {end['sequence']} of {end['at']}" for end in ends)
+    first, second = (
+        f"event {end['sequence']} of {end['at']}" if end["sequence"] else "before its first event" for end in ends
+    )
     remark(f"{before.set_name} from {first} to {second}: {len(changes)} changes")
     for change in changes:
         console().print(str(change), markup=False)
+
+
+def tell_of_the_end(reader: "JournalReader", *points: "Until") -> None:
+    """Say where the journal ends if a point is asked for behind it: what is shown then is the end."""
+    from adapters.cli.printing import remark
+
+    last = reader.bounds.events
+    if any(point.sequence is not None and point.sequence > last for point in points):
+        remark(f"the journal ends at event {last}; nothing is known of what was behind it")
 
 
 def parse_at(text: str | None, *, option: str = "--at") -> "Until":

@@ -107,6 +107,7 @@ def command(
       lws-events timeline default/sample --follow
       lws-events timeline default/sample --follow --from-sequence 1234 -o json
     """
+    from adapters.cli.printing import remark
     from adapters.cli.reading import open_for_reading
     from adapters.cli.selecting import Asked
 
@@ -131,6 +132,8 @@ def command(
     if not told and meant.group is not None and asked.is_whole:
         hint = f"lws-events timeline {meant.set_name}"
         raise NoSuchThing(f"nothing is recorded about group {meant.group} of {meant.set_name}", hint=hint)
+    if not told:
+        remark("nothing of what is asked for is recorded: look at --since, --until and --only")
 
 
 def _print(

@@ -7,7 +7,7 @@ import typer
 
 from adapters.cli.errors import FAILED, CliError, NoSuchThing, WrongUsage
 from adapters.cli.options import JournalSource, NamespaceOption, Output, OutputOption, reads_journal
-from adapters.cli.replay import parse_at
+from adapters.cli.replay import parse_at, tell_of_the_end
 
 if TYPE_CHECKING:
     from adapters.simulation.objects import Object
@@ -154,7 +154,7 @@ def command(
     """
     from adapters.what_if.asking import Request, Times
     from adapters.what_if.inventory import InventoryError, read_nodes
-    from adapters.what_if.questions import QuestionError, read_manifest
+    from adapters.what_if.questions import NoSuchSetError, QuestionError, read_manifest
 
     _require_sense(kubeconfig=kubeconfig, at=at, removed_after=node_removed_after, lost=bool(lose_node or lose))
     times = Times(
@@ -174,6 +174,8 @@ def command(
         given = read_nodes(nodes) if nodes is not None else []
         state = _of_journal(source, at, given) if kubeconfig is None else _of_cluster(kubeconfig, given)
         told = _told(state, request, times)
+    except NoSuchSetError as error:
+        raise NoSuchThing(str(error)) from error
     except (QuestionError, InventoryError) as error:
         raise CliError(str(error)) from error
     _print(told, output)
@@ -227,6 +229,7 @@ def _of_journal(source: JournalSource, at: str | None, nodes: "list[Object]") ->
 
     until = parse_at(at)
     with open_for_reading(source) as reader, progress("reading", total=reader.bounds.events) as advance:
+        tell_of_the_end(reader, until)
         # A journal without its first events is read from the snapshots with which it begins.
         restored = reader.wait(begin(reader.journal, from_newest=False))
         beginning, decided, first, epoch = None, 0, 1, None

@@ -100,9 +100,11 @@ def command(
     from adapters.cli.chains import chain_json, chain_lines, log_lines
     from adapters.cli.printing import console, print_json_array, remark
     from adapters.cli.reading import open_for_reading
+    from adapters.cli.replay import parse_at, tell_of_the_end
 
     with open_for_reading(source) as reader:
         meant = _subject(reader, subject, namespace=namespace, group=group, at=at)
+        tell_of_the_end(reader, parse_at(at))
         found = _chains(reader, meant, at=at, kinds=kind or (), last=last)
         if output is Output.JSON:
             print_json_array(chain_json(one, texts=reader.log_texts(one.logs) if logs else ()) for one in found)
@@ -144,6 +146,7 @@ def why_not(
     from adapters.cli.chains import verdict_json, verdict_lines, waiting_json, waiting_lines
     from adapters.cli.printing import console, print_json, remark
     from adapters.cli.reading import open_for_reading
+    from adapters.cli.replay import parse_at, tell_of_the_end
     from projections.groups import group_of_object
     from projections.why.verdict import verdicts
     from projections.why.waits import waits
@@ -151,6 +154,7 @@ def why_not(
     until = None if at is None else _point(at)
     with open_for_reading(source) as reader:
         meant = _subject(reader, subject, namespace=namespace, group=group, at=None)
+        tell_of_the_end(reader, parse_at(at))
         name, pod = meant.set_name, meant.pod
         judged = [] if pod is None else verdicts(reader.steps_of(name), name, pod, at=until)
         of_group = meant.group if pod is None else group_of_object(name, pod)
@@ -198,6 +202,7 @@ def _chains(
 ) -> Iterator["Chain"]:
     from collections import deque
 
+    from adapters.cli.printing import remark
     from projections.why.decision import decision_at
     from projections.why.stories import stories
 
@@ -206,9 +211,19 @@ def _chains(
         found = decision_at(steps, meant.set_name, _point(at), group=meant.group, pod=meant.pod)
         if found is None:
             raise NoSuchThing(f"nothing was ever decided: {_words(meant)}")
+        if _is_after(found, _point(at)):
+            remark("nothing was decided by then; what is shown is the first decision after it")
         return iter([found])
     chains = stories(steps, meant.set_name, group=meant.group, pod=meant.pod, kinds=kinds)
     return chains if last is None else iter(deque(chains, maxlen=last))
+
+
+def _is_after(chain: "Chain", point: "Point") -> bool:
+    """Whether what was decided is later than the point that was asked about."""
+    decided = [link for link in chain.links if link.kind in ("decision", "command")]
+    if point.sequence is not None:
+        return all(link.sequence > point.sequence for link in decided)
+    return point.at_ms is not None and all(link.at_ms > point.at_ms for link in decided)
 
 
 def _point(at: str) -> "Point":

@@ -145,6 +145,8 @@ def read_file(path: Path, *, only: StreamKind | None = None) -> Iterator[FileRec
             raise JournalDamaged(f"{path}, line {number}: something follows the last line", line=number)
         elif line.startswith(_END_PREFIX):
             end = _end(path, number, line)
+        elif not line.endswith(b"\n"):
+            raise JournalDamaged(f"{path} is cut off in line {number}", line=number)
         elif not line.startswith(unwanted):  # cheaper than to decode what nobody asked for
             found = _record(path, number, line)
             if found.record.sequence <= last[found.stream]:

@@ -15,7 +15,7 @@ from adapters.what_if.answering import Answer, answer, pace_for
 from adapters.what_if.forecast import SetForecast
 from adapters.what_if.listing import Listing
 from adapters.what_if.past import Past
-from adapters.what_if.questions import QuestionError, Verdict
+from adapters.what_if.questions import NoSuchSetError, QuestionError, Verdict
 from adapters.what_if.world import Pace, World, adopted, rebuilt
 from lws_events.gang import VOLCANO, GangScheduling
 from lws_events.machine.spec import LEADER_READY
@@ -238,7 +238,7 @@ def _named(state: State, request: Request) -> SetName:
         return SetName(namespace or "default", name)
     there = ", ".join(map(str, state.names)) or "none"
     what = "is in more than one namespace" if found else "is not there"
-    raise QuestionError(f"LeaderWorkerSet {text} {what}; sets in {state.described}: {there}")
+    raise NoSuchSetError(f"LeaderWorkerSet {text} {what}; sets in {state.described}: {there}")
 
 
 def _is_leader_first(request: Request) -> bool:

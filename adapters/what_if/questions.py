@@ -22,6 +22,10 @@ class QuestionError(ValueError):
     """What is asked cannot be meant; the message says why."""
 
 
+class NoSuchSetError(QuestionError):
+    """The set that is asked about is not there, or it is not clear which one is meant."""
+
+
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
     """What admission says of a changed set, and what the change comes to."""
 

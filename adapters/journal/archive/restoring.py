@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final
 
 from adapters.journal.archive.errors import ArchiveDamaged
 from adapters.journal.archive.segments import ArchivedStream, archived_snapshots, read_archive
@@ -13,8 +12,6 @@ from adapters.journal.transfer import Transferred
 from lws_events.events import EpochStarted, decode
 from lws_events.subjects import decode_token, epoch_subject
 
-_NONE: Final = "nothing is archived there"
-
 
 async def archived_cluster(store: BlobStore, cluster: str | None, *, place: str) -> str:
     """The cluster that is meant: the only one, if none is named. Raises ``ArchiveDamaged``, which lists them."""
@@ -23,8 +20,10 @@ async def archived_cluster(store: BlobStore, cluster: str | None, *, place: str)
         return known[0]
     if cluster is not None and cluster in known:
         return cluster
+    if not known:
+        raise ArchiveDamaged(f"nothing is archived in {place}")
     wanted = "say which cluster (--cluster)" if cluster is None else f"no journal of cluster {cluster!r}"
-    raise ArchiveDamaged(f"{place}: {wanted}; clusters there: {', '.join(known) or _NONE}")
+    raise ArchiveDamaged(f"{place}: {wanted}; clusters there: {', '.join(known)}")
 
 
 async def restore_file(store: BlobStore, cluster: str, path: Path) -> Transferred:

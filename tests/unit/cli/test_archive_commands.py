@@ -70,7 +70,8 @@ def test_what_is_wrong_with_a_place_is_told(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     error = run("restore", "--from", tmp_path / "empty", tmp_path / "x").exception
     assert isinstance(error, ArchiveDamaged)
-    assert "nothing is archived there" in str(error)
+    assert "nothing is archived in" in str(error)
+    assert isinstance(run("check", "--archive", tmp_path / "empty", "--file", FILE).exception, ArchiveDamaged)
     other = run("archive", "--to", "ftp://somewhere", "--file", FILE).exception
     assert isinstance(other, ArchiveUnavailable)
     explained = explain(other)
