@@ -24,6 +24,11 @@ def is_collector(request: DeletionRequested) -> bool:
     return request.user == _COLLECTOR
 
 
+def is_of_kubernetes(request: DeletionRequested) -> bool:
+    """Whether one of Kubernetes' own controllers asked: what it does follows from something else."""
+    return request.user in _KNOWN
+
+
 def explain_user(user: str, groups: tuple[str, ...]) -> str:
     """A user with the groups that tell something, for example ``alice (groups ops, oncall)``."""
     known = _KNOWN.get(user)

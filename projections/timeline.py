@@ -31,6 +31,7 @@ from lws_events.events import (
     CommandFailed,
     CommandSucceeded,
     Deleted,
+    DeletionRequested,
     LogCaptured,
     ObjectNotRecorded,
     Outcome,
@@ -135,6 +136,11 @@ class Timeline:
                 return self._of_outcome(event, fact)
             case SpecChangeRequested():
                 return [_entry(event, WHOLE_SET, USER, explain_fact(fact, name), kind=CHANGE)]
+            case DeletionRequested():
+                is_pod = fact.kind == subjects.POD
+                group = group_of_object(self._set, fact.name) if is_pod else WHOLE_SET
+                pod = fact.name if is_pod else ""
+                return [_entry(event, group, USER, explain_fact(fact, name), kind=CHANGE, pod=pod)]
             case LogCaptured():
                 group = group_of_object(self._set, name)
                 return [_entry(event, group, CONTROLLER, explain_fact(fact, name), kind=POD, pod=name)]

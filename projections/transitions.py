@@ -9,6 +9,7 @@ import msgspec
 from lws_events.events import PodObserved, SetObserved, StatefulSetObserved
 from projections.entries import CHANGE, FAILURE, OBJECT, POD, ROLLOUT, WAIT
 from projections.explain import explain_exit
+from projections.field_managers import changed_by, explain_managers
 
 
 class Transition(msgspec.Struct, frozen=True):
@@ -72,11 +73,13 @@ def statefulset_transitions(
 def set_transitions(before: SetObserved | None, after: SetObserved, name: str) -> list[Transition]:
     """What happened to the LeaderWorkerSet itself."""
     found: list[Transition] = []
+    managers = explain_managers(changed_by(before, after))
+    by = f"field manager {managers}" if managers else ""
     if before is None or before.uid != after.uid:
-        found.append(Transition(f"LeaderWorkerSet {name} was created", kind=CHANGE))
+        found.append(Transition(f"LeaderWorkerSet {name} was created", by, CHANGE))
     elif after.generation != before.generation:
         what = f"the spec of LeaderWorkerSet {name} was changed (generation {after.generation})"
-        found.append(Transition(what, kind=CHANGE))
+        found.append(Transition(what, by, CHANGE))
     if after.deleting_since is not None and (before is None or before.deleting_since is None):
         found.append(Transition(f"LeaderWorkerSet {name} is being deleted", kind=CHANGE))
     return found

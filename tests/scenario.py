@@ -72,7 +72,13 @@ class Scenario:
 
     # Facts
 
-    def apply_set(self, *, annotations: dict[str, str] | None = None, **spec: Any) -> Decision | None:
+    def apply_set(
+        self,
+        *,
+        annotations: dict[str, str] | None = None,
+        managers: tuple[events.FieldManager, ...] = (),
+        **spec: Any,
+    ) -> Decision | None:
         """The user creates or changes the set."""
         self.spec = _merged(self.spec, spec)
         self.annotations = self.annotations if annotations is None else annotations
@@ -83,6 +89,7 @@ class Scenario:
             generation=self.generation,
             annotations=self.annotations,
             spec=msgspec.Raw(msgspec.json.encode(self.spec)),
+            managers=managers,
         )
         return self.see(subjects.SET, "sample", fact)
 

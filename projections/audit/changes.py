@@ -13,7 +13,8 @@ import msgspec
 from lws_events.events import DeletionRequested, SetDeleted, SetObserved, SpecChangeRequested
 from lws_events.machine.state import is_older
 from lws_events.subjects import SetName
-from projections.audit.deletions import Deletions
+from projections.asked_for import ChangeOfSpec, DeletionRequests
+from projections.audit.deletions import deletion_row
 from projections.audit.fields import changed_fields
 from projections.audit.rows import CHANGE, NOT_RECORDED, REQUEST, UNKNOWN, AuditRow
 from projections.explain import timestamp
@@ -41,31 +42,13 @@ class _Request(NamedTuple):
     request: SpecChangeRequested
 
 
-class _Change(NamedTuple):
-    """The last change of the spec: what a request must be like to have asked for it."""
-
-    uid: str
-    span: range
-    """Its generations."""
-    replicas: int | None
-    replicas_before: int | None
-
-    def was_asked_by(self, request: SpecChangeRequested) -> bool:
-        """Whether it came of this request. One through ``scale`` shows no generation, but the number of groups."""
-        if request.uid not in ("", self.uid):
-            return False
-        if request.subresource:
-            return request.replicas == self.replicas != self.replicas_before
-        return not request.generation or request.generation in self.span
-
-
-_NO_CHANGE: Final = _Change("", range(0), None, None)
+_NO_CHANGE: Final = ChangeOfSpec("", range(0), None, None)
 
 
 class _End:
     """A deletion of the set that was seen, and for a while waits for who asked for it."""
 
-    def __init__(self, event: RecordedEvent, uid: str, deletions: Deletions) -> None:
+    def __init__(self, event: RecordedEvent, uid: str, deletions: DeletionRequests) -> None:
         self.sequence = event.sequence
         self.uid = uid
         self.until_ms = event.envelope.at_ms + PATIENCE_MS
@@ -88,7 +71,7 @@ class Changes:
         self._observed: SetObserved | None = None
         self._requests: list[_Request] = []
         self._seen: dict[str, None] = {}
-        self.deletions = Deletions(set_name)
+        self.deletions = DeletionRequests()
         self.generation: int | None = None
         """The one in force."""
         self.user = ""
@@ -112,7 +95,7 @@ class Changes:
             case SpecChangeRequested() as request:
                 return [] if self._is_repeated(request.request) else [self._asked(event, request)]
             case DeletionRequested() as request:
-                return [] if self._is_repeated(request.request) else [self.deletions.add(event, request)]
+                return [] if self._is_repeated(request.request) else [self._asked_to_go(event, request)]
             case SetObserved() as after if self._observed is None or not is_older(after, self._observed):
                 before, self._observed = self._observed, after
                 return list(self._changed(event, before, after))
@@ -150,7 +133,8 @@ class Changes:
         return False
 
     def _asked(self, event: RecordedEvent, request: SpecChangeRequested) -> AuditRow:
-        if self._waits_until_ms is not None and self._observed is not None and self._change.was_asked_by(request):
+        joins = self._waits_until_ms is not None and self._observed is not None
+        if joins and self._change.was_asked_by(request, before=False):
             self._name([*self._known, request])
         else:
             self._keep(_Request(event.envelope.at_ms, request))
@@ -167,6 +151,10 @@ class Changes:
             generation=request.generation or None,
             because=_late(request.asked_ms, event.envelope.at_ms),
         )
+
+    def _asked_to_go(self, event: RecordedEvent, request: DeletionRequested) -> AuditRow:
+        self.deletions.add(event)
+        return deletion_row(self._set, event, request, because=_late(request.asked_ms, event.envelope.at_ms))
 
     def _keep(self, request: _Request) -> None:
         """Of one generation only the last: those before were refused, or it would be another generation."""
@@ -193,16 +181,9 @@ class Changes:
 
     def _take_requests(self, event: RecordedEvent, observed: SetObserved, *, before: SetObserved | None) -> None:
         self.generation, self.sequence = observed.generation, event.sequence
-        # of a set that is seen for the first time only the last change is known
-        since = observed.generation - 1 if before is None else before.generation
-        change = self._change = _Change(
-            uid=observed.uid,
-            span=range(since + 1, observed.generation + 1),
-            replicas=_replicas(observed),
-            replicas_before=None if before is None else _replicas(before),
-        )
+        change = self._change = ChangeOfSpec.between(before, observed)
         now_ms = event.envelope.at_ms
-        found = [each.request for each in self._requests if change.was_asked_by(each.request)]
+        found = [each.request for each in self._requests if change.was_asked_by(each.request, before=True)]
         self._requests = [
             each
             for each in self._requests
@@ -252,12 +233,6 @@ class Changes:
             before=before,
             after=after,
         )
-
-
-def _replicas(observed: SetObserved) -> int | None:
-    spec = _json(observed.spec)
-    found = spec.get("replicas", 1) if isinstance(spec, dict) else None
-    return found if isinstance(found, int) else None
 
 
 def _late(asked_ms: int, at_ms: int) -> str:

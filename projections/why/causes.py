@@ -2,7 +2,7 @@
 
 Kubernetes tells it in many places: in the end of a container, in the pod's reason, in its condition
 ``DisruptionTarget``, or only by what else happened to its owners at that time. Who asked for a deletion is in none of
-them: where nothing tells it, this says so.
+them: it is known where our own webhook was told of it, else this says that it is not.
 """
 
 from typing import Final, NamedTuple
@@ -11,7 +11,9 @@ import msgspec
 
 from lws_events.events import ContainerExit, Disruption, PodDeleted, PodObserved, StatefulSetObserved
 from lws_events.names import REVISION_KEY, pod_ordinal
+from lws_events.requests import DeletionRequested
 from projections.explain import explain_disruption, explain_exit
+from projections.requests import explain_user, is_of_kubernetes
 from projections.why.model import Cause
 
 CONTAINER: Final = "container-exit"
@@ -178,6 +180,32 @@ def _of_exit(name: str, ended: ContainerExit, *, node: str, then: str) -> Cause:
         signal=signal,
         reason=ended.reason,
     )
+
+
+def asked_for(cause: Cause, *, of_pod: DeletionRequested | None, of_set: DeletionRequested | None) -> Cause:
+    """The cause with whoever asked for the deletion of the pod, or of the set that took it along."""
+    if cause.user or cause.category in (CONTROLLER, CONTAINER, OUT_OF_MEMORY, KUBELET):
+        return cause
+    if cause.category == SET_DELETED:
+        return cause if of_set is None else _by(cause, of_set, f"{cause.what}, by {_who(of_set)}")
+    if of_pod is None:
+        return cause
+    if cause.category == DISRUPTION:
+        return _by(cause, of_pod, f"{cause.what}, asked for by {_who(of_pod)}") if of_pod.eviction else cause
+    if cause.category == SOMEBODY or not is_of_kubernetes(of_pod):
+        grace = "" if of_pod.grace_seconds is None else f" with a grace period of {of_pod.grace_seconds} s"
+        verb = "evicted" if of_pod.eviction else "deleted"
+        named = _by(cause, of_pod, f"{_who(of_pod)} {verb} it{grace}")
+        return msgspec.structs.replace(named, category=SOMEBODY, by=of_pod.user)
+    return cause
+
+
+def _by(cause: Cause, request: DeletionRequested, what: str) -> Cause:
+    return msgspec.structs.replace(cause, what=what, hint="", user=request.user, groups=request.groups)
+
+
+def _who(request: DeletionRequested) -> str:
+    return explain_user(request.user, request.groups)
 
 
 def signal_of(ended: ContainerExit) -> str:

@@ -8,6 +8,7 @@ is to come (scaled down, the set deleted), until the last pod is gone.
 from collections.abc import Iterable
 from typing import Final
 
+from lws_events import subjects
 from lws_events.commands import DeleteLeaderPod, target
 from lws_events.decisions import (
     Decision,
@@ -15,7 +16,15 @@ from lws_events.decisions import (
     GroupTerminationOverdue,
     LeaderReplacementStarted,
 )
-from lws_events.events import CommandFailed, CommandSucceeded, LogCaptured, Outcome, PodDeleted, PodObserved
+from lws_events.events import (
+    CommandFailed,
+    CommandSucceeded,
+    DeletionRequested,
+    LogCaptured,
+    Outcome,
+    PodDeleted,
+    PodObserved,
+)
 from projections.explain import (
     explain_command,
     explain_fact,
@@ -61,6 +70,8 @@ class GroupChains:
                 self._of_outcome(event, fact)
             case LogCaptured():
                 self._of_log(event, fact, name)
+            case DeletionRequested():
+                self._of_request(event, fact)
             case _:
                 pass
         return []
@@ -85,6 +96,7 @@ class GroupChains:
             if step is not None and end.cause.category in _ASKED_FOR:
                 decided = f"decided by version {step.machine}: {explain_lifecycle(step.fact)}"
                 began.links.decision(step.event, decided, rule=rule_of_fact(step.fact, Policies(None)))
+            self._link_request(began, end)
             began.links.fact(end.event, told(end))
             began.links.cause(end.event, end.cause.words)
             self._open[end.group] = began
@@ -144,6 +156,7 @@ class GroupChains:
         opened.failed_pod, opened.failed_uid, opened.failure = pod, uid, failure
         if end is not None:
             opened.cause = end.cause
+            self._link_request(opened, end)
             opened.links.fact(end.event, told(end))
             opened.links.cause(end.event, end.cause.words)
         if end is None or end.event.sequence != event.sequence:
@@ -189,6 +202,21 @@ class GroupChains:
             accepted = "the API server accepted the deletion"
             failed = f"it failed, {explain_failure(outcome)}" if isinstance(outcome, CommandFailed) else ""
             going_on.links.outcome(event, failed or accepted)
+
+    def _link_request(self, began: OpenEnd, end: End) -> None:
+        """Who asked for the deletion of the pod that it began with, if that is what ended it."""
+        request = self._around.deletions.event_of(end.uid)
+        if request is not None and end.cause.user:
+            began.links.cause(request, explain_fact(request.envelope.fact, end.name))
+
+    def _of_request(self, event: RecordedEvent, request: DeletionRequested) -> None:
+        """It may be recorded behind the end that it led to."""
+        for going_on in self._open.values():
+            before = going_on.cause
+            if before is not None and (request.kind == subjects.SET or going_on.failed_uid == request.uid):
+                going_on.cause = self._around.named(before, going_on.failed_uid)
+                if going_on.cause.user != before.user:
+                    going_on.links.cause(event, explain_fact(request, request.name))
 
     def _of_log(self, event: RecordedEvent, fact: LogCaptured, name: str) -> None:
         going_on = self._open.get(group_of_object(self._set, name))

@@ -31,6 +31,11 @@ class Links:
         """Why it happened, as far as the cluster says."""
         self.add("cause", event, what)
 
+    def first_cause(self, event: RecordedEvent, what: str) -> None:
+        """Why it all happened, which has become known only now."""
+        self.cause(event, what)
+        self._links.insert(0, self._links.pop())
+
     def decision(self, event: RecordedEvent, what: str, *, rule: str) -> None:
         """What was decided by an event."""
         self.add("decision", event, what, rule=rule)

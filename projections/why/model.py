@@ -44,6 +44,10 @@ class Cause(msgspec.Struct, frozen=True, kw_only=True):
     signal: str = ""
     reason: str = ""
     """Kubernetes' own word: ``OOMKilled``, ``Evicted``, ``PreemptionByScheduler``."""
+    user: str = ""
+    """Who asked for it, where a webhook of ours was told of that."""
+    groups: tuple[str, ...] = ()
+    """Of that user."""
 
     @property
     def words(self) -> str:

@@ -11,16 +11,17 @@ from lws_events import names
 from lws_events.commands import DeleteLeaderPod
 from lws_events.decisions import Decision, RolloutStepped
 from lws_events.events import (
+    DeletionRequested,
     PodDeleted,
     PodObserved,
     SetDeleted,
     SetObserved,
-    SpecChangeRequested,
     StatefulSetDeleted,
     StatefulSetObserved,
 )
 from lws_events.machine.state import is_older
 from lws_events.subjects import SetName
+from projections.asked_for import DeletionRequests
 from projections.groups import group_of_object
 from projections.journal import RecordedEvent
 from projections.why import causes
@@ -59,8 +60,7 @@ class Surroundings:
     def __init__(self, set_name: SetName) -> None:
         self.set_name = set_name
         self.observed: SetObserved | None = None
-        self.request: RecordedEvent | None = None
-        """The last change of the set that passed admission."""
+        self.deletions = DeletionRequests()
         self.set_is_gone = False
         self.groups: dict[str, dict[str, PodObserved]] = {}
         """Group token → pods by name."""
@@ -99,9 +99,22 @@ class Surroundings:
                     self.observed, self.set_is_gone = fact, False
             case SetDeleted():
                 self.set_is_gone = True
-            case SpecChangeRequested():
-                self.request = event
+            case DeletionRequested() as fact:
+                self.deletions.add(event)
+                if fact.uid in self.ends:
+                    end = self.ends[fact.uid]
+                    self.ends[fact.uid] = end._replace(cause=self.named(end.cause, fact.uid))
         return []
+
+    def newest(self, end: End) -> End:
+        """An end as it is known by now."""
+        known = self.ends.get(end.uid)
+        return known if known is not None and known.event.sequence == end.event.sequence else end
+
+    def named(self, cause: Cause, uid: str) -> Cause:
+        """The cause of a pod's end with whoever asked for it, as far as that is known by now."""
+        of_set = self.deletions.of(self.observed.uid) if self.observed is not None else None
+        return causes.asked_for(cause, of_pod=self.deletions.of(uid), of_set=of_set)
 
     def add_decision(self, event: RecordedEvent, decision: Decision) -> None:
         """Remember whom we asked to go, and what the leader StatefulSet is to do."""
@@ -154,7 +167,7 @@ class Surroundings:
         ends: list[End] = []
         if not _is_ending(known):
             cause = causes.cause_of_deletion(name, known, fact, self._owners(name, group, known))
-            ends.append(End(event, name, group, fact.uid, cause))
+            ends.append(End(event, name, group, fact.uid, self.named(cause, fact.uid)))
         del pods[name]
         self._note_going(group, name, fact.uid)
         self._commands.pop(fact.uid, None)
@@ -162,8 +175,9 @@ class Surroundings:
 
     def _cause(self, name: str, group: str, before: PodObserved, fact: PodObserved) -> Cause:
         if fact.deleting_since is None:
-            return causes.cause_of_phase(name, fact)
-        return causes.cause_of_deletion(name, before, fact, self._owners(name, group, fact))
+            return self.named(causes.cause_of_phase(name, fact), fact.uid)
+        cause = causes.cause_of_deletion(name, before, fact, self._owners(name, group, fact))
+        return self.named(cause, fact.uid)
 
     def _owners(self, name: str, group: str, pod: PodObserved) -> Owners:
         parent_name, _ = names.pod_ordinal(name)

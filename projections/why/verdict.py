@@ -99,7 +99,10 @@ def verdicts(steps: Iterable[Step], set_name: SetName, pod: str, *, at: Point | 
         before = _before(fleet.aggregates.get(set_name), around, group, pod) if is_its else None
         fleet.recall(event.sequence, event.subject, event.envelope, decision)
         state = fleet.aggregates.get(set_name)
-        for end in around.add(event):
+        ends = around.add(event)
+        for incident in found:
+            incident.end = around.newest(incident.end)
+        for end in ends:
             if before is not None and end.name == pod:
                 found.append(_Incident(end, before))
                 found[-1].because = _reason(state, group, end, before)
