@@ -23,6 +23,7 @@ from adapters.cli import (
     shadow,
     status,
     timeline,
+    ui,
     verify,
     what_if,
     why,
@@ -55,6 +56,7 @@ cause.
   lws-events verify
   lws-events what-if -f changed.yaml
   lws-events audit --since 24h
+  lws-events ui
 
 [bold]Take it with you[/bold], as a back-up or a bug report; every command above also reads the file:
 
@@ -125,6 +127,7 @@ for _panel, _name, _command in (
     ("Ask the journal", "replay", replay.command),
     ("Ask the journal", "verify", verify.command),
     ("Ask the journal", "what-if", what_if.command),
+    ("Ask the journal", "ui", ui.command),
 ):
     app.command(_name, rich_help_panel=_panel, help=help_text(_command))(_command)
 app.add_typer(audit.app, name="audit", rich_help_panel="Ask the journal")

@@ -188,7 +188,7 @@ def open_for_reading(source: JournalSource) -> Iterator[JournalReader]:
     with asyncio.Runner() as runner:
         stack = contextlib.AsyncExitStack()
         try:
-            journal = runner.run(_open(source, stack))
+            journal = runner.run(open_journal_of(source, stack))
             with contextlib.closing(JournalReader(journal, runner)) as reader:
                 yield reader
         finally:
@@ -212,7 +212,8 @@ def connection_settings(source: JournalSource) -> "ConnectionSettings":
     )
 
 
-async def _open(source: JournalSource, stack: contextlib.AsyncExitStack) -> Journal:
+async def open_journal_of(source: JournalSource, stack: contextlib.AsyncExitStack) -> Journal:
+    """The journal as it is, until ``stack`` ends. Raises the errors of ``adapters.journal.errors``."""
     if source.file is not None:
         from adapters.journal.file import open_file
 

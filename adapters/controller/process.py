@@ -41,6 +41,7 @@ from adapters.observability.timed_journal import timed
 from adapters.webhooks.changes import ChangeRelay
 from adapters.webhooks.server import SurroundingsOf
 from lws_events.admission import Surroundings
+from lws_events.fleet import Fleet
 from lws_events.gang import configured
 
 if TYPE_CHECKING:
@@ -113,7 +114,9 @@ class _Process:
             await self._serve_admission(client, changes)
         if settings.keeps_journal:
             journal = await self._open_journal()
-            await show_page(settings, journal, background=self.background, stack=self._stack)
+            await show_page(
+                settings, journal, fleet=self._known_sets, background=self.background, stack=self._stack
+            )
             if changes is not None:
                 self._stack.push_async_callback(changes.drained, seconds_max=_CHANGES_SECONDS)
             if not settings.only_webhooks:
@@ -206,6 +209,10 @@ class _Process:
             gang_provider=settings.gang_provider or None,
             gang_match_scheduler_name=settings.gang_match_scheduler_name,
         )
+
+    def _known_sets(self) -> Fleet | None:
+        """What the latest of the leaders of this process knows, leading or standing by."""
+        return self._leading.engine.fleet if self._leading is not None else None
 
     def _gang_problem(self) -> str:
         """Why PodGroups cannot be followed, by the latest of the leaders of this process."""

@@ -1,6 +1,7 @@
 """The web page of a controller: served beside it by every replica that has a journal, and never in its way."""
 
 import contextlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
@@ -8,10 +9,14 @@ import structlog
 from adapters.controller.background import Background
 from adapters.controller.errors import listening
 from adapters.journal.port import Journal
+from adapters.kubernetes.pace import SystemClock
 from adapters.lifecycle_events.web import add_lifecycle_routes
 from adapters.observability.serving import metrics_certificate, serving
 from adapters.web.access import Access, TokenFile
+from adapters.web.api import add_page_routes
 from adapters.web.application import web_application
+from adapters.web.page import page_of_controller, page_of_journal
+from lws_events.fleet import Fleet
 
 if TYPE_CHECKING:
     from adapters.cli.settings import Settings
@@ -23,12 +28,14 @@ async def show_page(
     settings: "Settings",
     journal: Journal,
     *,
+    fleet: Callable[[], Fleet | None],
     background: Background,
     stack: contextlib.AsyncExitStack,
 ) -> None:
     """Serve the page until ``stack`` ends, if it is asked for; beyond loopback over TLS.
 
-    Raises ``WebError``, ``CannotListen`` or ``CertificateError``.
+    ``fleet``: what the engine of this process knows. A process without one (admission alone) folds the journal itself,
+    when somebody looks. Raises ``WebError``, ``CannotListen`` or ``CertificateError``.
     """
     address = settings.ui
     if address is None:
@@ -43,6 +50,14 @@ async def show_page(
             background.start(files.run(), name="certificate files of the page")
         tls = live.context()
     application = web_application(access, loopback=address.is_loopback, secure=tls is not None)
+    now_ms = SystemClock().now_ms
+    if settings.only_webhooks:
+        page = page_of_journal(
+            journal, source="the controller's journal", in_loop=True, considerate=True, now_ms=now_ms
+        )
+    else:
+        page = page_of_controller(journal, fleet=fleet, now_ms=now_ms)
+    add_page_routes(application, page)
     add_lifecycle_routes(application, journal)
     with listening("--ui-bind-address", port=address.port, host=address.host):
         port = await stack.enter_async_context(serving(application, address, tls=tls))
