@@ -41,6 +41,11 @@ class DurationFold:
         """What is known of a set; empty lists where nothing is."""
         return self._found.get(set_name, Durations())
 
+    def know(self, set_name: SetName, name: str, pod: PodObserved) -> None:
+        """A pod was there before: when it was first seen is not known, so nothing is measured of it."""
+        if pod.labels.get(WORKER_INDEX) == "0":
+            self._leaders[(set_name, name)] = pod.uid
+
     def add(self, step: Step) -> None:
         """Read one event and what was decided by it."""
         address, at_ms = step.event.address, step.event.envelope.at_ms

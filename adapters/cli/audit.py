@@ -218,25 +218,21 @@ def _asked(
     )
 
 
-def _is_sound(reader: "JournalReader", archive: str) -> bool:
-    """Whether the journal is the same as its archive; what is not is told."""
+def _is_sound(reader: "JournalReader", archive: str | None, seal: str | None) -> bool:
+    """Whether the journal is as it was sealed, and the same as its archive; what is not is told."""
+    from adapters.cli.archive import checked
     from adapters.cli.printing import remark
-    from adapters.journal.archive.checking import Checked, check_journal
-    from adapters.journal.archive.restoring import archived_cluster
-    from adapters.journal.archive.store import open_store
+    from adapters.cli.seals import seal_lines
 
-    async def checked() -> list[Checked]:
-        async with open_store(archive) as store:
-            await archived_cluster(store, reader.cluster, place=archive)  # else there is nothing to compare with
-            return await check_journal(reader.journal, store)
-
-    found = reader.wait(checked())
-    for one in found:
+    found = checked(reader, archive=archive, seal=seal)
+    for one in (found.events, found.decisions):
         if one.problem:
             remark(f"the running hash is broken: {one.problem}")
-        else:
+        elif archive is not None:
             remark(f"{one.stream} {one.first}-{one.last}: {one.compared} the same as archived, hash {one.hash}")
-    return not any(one.problem for one in found)
+    for line in seal_lines(found):
+        remark(line.strip())
+    return found.is_sound
 
 
 app.command("rows", help=help_text(rows))(rows)

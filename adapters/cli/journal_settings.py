@@ -36,6 +36,10 @@ class JournalSettings(BaseSettings):
     """How many bytes of events are kept at least, roughly."""
     journal_archive: str = ""
     """Directory, or ``s3://bucket/prefix``, where everything is archived before it is purged; empty: nowhere."""
+    audit_keep: Seconds = Field(default=400 * 86_400.0, ge=0)
+    """How long facts of audit are kept that the journal no longer has; 0: not at all."""
+    audit_keep_bytes: int = Field(default=1024**3, ge=1)
+    """How many bytes of them at most, compressed; the newest that one purge has left are always kept."""
     snapshot_events: int = Field(default=10_000, ge=100)
     """After how many events the sets that have changed are written down, so that a start need not fold them."""
 
@@ -54,8 +58,12 @@ class JournalSettings(BaseSettings):
     def keeping(self) -> "Keeping":
         """How much of the journal is kept."""
         from adapters.controller.keeping import Keeping
+        from adapters.journal.audit.limits import AuditLimits
         from adapters.journal.retention.limits import Limits
 
         age_ms = None if self.journal_keep is None else int(self.journal_keep * 1000)
         limits = Limits(age_ms=age_ms, events=self.journal_keep_events, size_bytes=self.journal_keep_bytes)
-        return Keeping(snapshot_events=self.snapshot_events, limits=limits, archive_to=self.journal_archive)
+        audit = AuditLimits(int(self.audit_keep * 1000), self.audit_keep_bytes) if self.audit_keep else None
+        return Keeping(
+            snapshot_events=self.snapshot_events, limits=limits, archive_to=self.journal_archive, audit=audit
+        )

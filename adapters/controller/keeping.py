@@ -9,6 +9,7 @@ from adapters.controller.sweeping import Sweeper
 from adapters.journal.archive.errors import ArchiveError
 from adapters.journal.archive.segments import Archiver
 from adapters.journal.archive.store import open_store
+from adapters.journal.audit.limits import AuditLimits
 from adapters.journal.errors import JournalError
 from adapters.journal.port import Journal
 from adapters.journal.retention.limits import Limits, Place
@@ -29,6 +30,8 @@ class Keeping(NamedTuple):
     limits: Limits = Limits()
     archive_to: str = ""
     """Where everything is archived before it is purged; empty: nowhere."""
+    audit: AuditLimits | None = AuditLimits()
+    """How long facts of audit are kept beyond the rest; None: not at all."""
 
     def after_sweeps_of(
         self, journal: Journal, *, now_ms: Callable[[], int]
@@ -36,7 +39,8 @@ class Keeping(NamedTuple):
         """What is to be done after each sweep; None where everything is kept."""
         if self.limits.keep_everything:
             return None
-        retention = Retention(journal, self.limits, now_ms=now_ms, before_purge=_archiving(journal, self.archive_to))
+        archiving = _archiving(journal, self.archive_to)
+        retention = Retention(journal, self.limits, now_ms=now_ms, before_purge=archiving, audit=self.audit)
 
         async def after_sweep(sweeper: Sweeper) -> None:
             try:

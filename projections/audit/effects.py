@@ -29,13 +29,11 @@ class Effects:
         elif row.kind in (RESTART, REPLACEMENT):
             self._add(row.kind)
 
-    def begin(self, event: RecordedEvent, changes: Changes) -> list[AuditRow]:
-        """Another generation is in force from this event on."""
-        rows = self.end(event)
+    def begin(self, changes: Changes, *, at_ms: int) -> None:
+        """Another generation is in force from now on."""
         self.sequence, self._generation = changes.sequence, changes.generation
         self.name(changes)
-        self._began_ms, self._counts, self._lost_ms = event.envelope.at_ms, {}, 0
-        return rows
+        self._began_ms, self._counts, self._lost_ms = at_ms, {}, 0
 
     def name(self, changes: Changes) -> None:
         """Who asked for the generation in force: it may become known later."""

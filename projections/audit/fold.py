@@ -12,19 +12,19 @@ from typing import Final
 
 import msgspec
 
-from lws_events.commands import SetTimer, target
-from lws_events.decisions import Decision, GroupChanged, GroupRecreationStarted, Issued, LeaderReplacementStarted
-from lws_events.events import CommandFailed, CommandSucceeded, Outcome, PodDeleted, PodObserved
+from lws_events.decisions import Decision, GroupChanged, GroupRecreationStarted, LeaderReplacementStarted
+from lws_events.events import CommandFailed, CommandSucceeded, PodDeleted, PodObserved, SetObserved
 from lws_events.machine.lifecycle import READY as READY_GROUP
 from lws_events.machine.state import is_older
 from lws_events.subjects import SetName
 from projections.audit.capacity import Capacity, Gap
 from projections.audit.changes import Changes
+from projections.audit.commands import Commands
 from projections.audit.effects import Effects
+from projections.audit.facts import audit_rests_on
 from projections.audit.rollouts import Rollouts
 from projections.audit.rows import (
     CAPACITY,
-    COMMAND,
     EVERYTHING,
     POD,
     READY,
@@ -34,21 +34,12 @@ from projections.audit.rows import (
     AuditRow,
 )
 from projections.durations import DurationFold
-from projections.explain import explain_command, explain_exit, explain_failure
-from projections.groups import group_of_object, group_of_target, group_token
+from projections.explain import explain_exit
+from projections.groups import group_of_object, group_token
 from projections.journal import RecordedEvent, Step
 
-SUCCEEDED = "succeeded"
-FAILED = "failed"
-NO_OUTCOME = "none recorded"
 HELD_MAX: Final = 20_000
 """Rows that are held back for the user of a change."""
-
-
-class _InFlight(msgspec.Struct, frozen=True):
-    issued: Issued
-    at_ms: int
-    sequence: int
 
 
 class SetAudit:
@@ -62,27 +53,31 @@ class SetAudit:
         self._asked = asked
         self._changes = Changes(set_name)
         self._capacity = Capacity(set_name)
+        self._commands = Commands(set_name)
         self._rollouts = Rollouts(set_name)
         self._effects = Effects(set_name)
         self._durations = DurationFold()
         self._pods: dict[str, PodObserved] = {}
-        self._in_flight: dict[str, _InFlight] = {}
         self._held: list[AuditRow] = []
         self._last: RecordedEvent | None = None
 
     def add(self, step: Step) -> list[AuditRow]:
         """Rows of one event and of what was decided by it. The event must be about this set."""
+        if not audit_rests_on(step.event.envelope.fact, step.decision):
+            return []
         event, until_ms = step.event, self._asked.until_ms
         if until_ms is not None and event.envelope.at_ms > until_ms:
             if self._last is not None:
                 self._capacity.go_on_until(until_ms)
             return []
         self._last = event
+        told = [] if self._changes.waits(event.envelope.at_ms) else self._released()
         gaps = [self._gap(event, gap) for gap in self._capacity.add(event)]
         rows = [row for row in gaps if row is not None]
         changes = self._changes.add(event)
         if self._changes.sequence != self._effects.sequence:
-            rows += self._effects.begin(event, self._changes)
+            rows += self._effects.end(event)
+            self._effects.begin(self._changes, at_ms=event.envelope.at_ms)
         else:
             self._effects.name(self._changes)
         rows += changes
@@ -91,14 +86,26 @@ class SetAudit:
         if isinstance(fact, PodObserved | PodDeleted):
             rows += self._of_pod(event, fact)
         elif isinstance(fact, CommandSucceeded | CommandFailed):
-            rows.append(self._outcome(event, fact))
+            rows.append(self._commands.ended(event, fact, generation=self._changes.generation))
         if step.decision is not None:
             rows += self._of_decision(event, step.decision)
         self._durations.add(step)
         rows += self._became_ready(event, step.decision)
         self._hold(rows)
         waits = self._changes.waits(event.envelope.at_ms) and len(self._held) < HELD_MAX
-        return [] if waits else self._released()
+        return told if waits else told + self._released()
+
+    def know(self, event: RecordedEvent) -> None:
+        """Something that was so before the period: it gives no rows. All of it comes before the first step."""
+        self._capacity.add(event)
+        self._changes.add(event)
+        self._rollouts.see(event)
+        fact = event.envelope.fact
+        if isinstance(fact, SetObserved):
+            self._effects.begin(self._changes, at_ms=self._asked.since_ms or event.envelope.at_ms)
+        elif isinstance(fact, PodObserved) and event.address is not None:
+            self._pods[event.address.name] = fact
+            self._durations.know(self._set, event.address.name, fact)
 
     def end(self) -> list[AuditRow]:
         """What has not ended: commands without an outcome, capacity still lost, the rollout, the generation."""
@@ -107,7 +114,7 @@ class SetAudit:
             return []
         gaps = [self._gap(event, gap) for gap in self._capacity.open()]
         rows = [row for row in gaps if row is not None]
-        rows += [self._command(one, event=None, outcome=NO_OUTCOME) for one in self._in_flight.values()]
+        rows += self._commands.open(generation=self._changes.generation)
         rows += self._rollouts.end(event)
         self._hold(rows)
         self._hold(self._effects.end(event))
@@ -164,43 +171,8 @@ class SetAudit:
                 case _:
                     continue
             rows.append(msgspec.structs.replace(row, group=group_token(self._set, fact.group)))
-        for issued in decision.commands:
-            if not isinstance(issued.command, SetTimer):
-                self._in_flight[issued.id] = _InFlight(issued, event.envelope.at_ms, event.sequence)
+        self._commands.decided(event, decision)
         return rows + self._rollouts.add(event, decision)
-
-    def _outcome(self, event: RecordedEvent, fact: Outcome) -> AuditRow:
-        failed = fact if isinstance(fact, CommandFailed) else None
-        outcome = SUCCEEDED if failed is None else FAILED
-        asked = self._in_flight.pop(fact.command_id, None)
-        if asked is None:  # the journal begins later than it was asked for
-            what, group = f"command about {fact.target}", group_of_target(self._set, fact.target)
-            row = self._row(event, COMMAND, what, command=fact.command_id, target=fact.target, outcome=outcome)
-            row = msgspec.structs.replace(row, group=group)
-        else:
-            row = self._command(asked, event=event, outcome=outcome)
-        if failed is None:
-            return row
-        return msgspec.structs.replace(row, code=failed.code, because=explain_failure(failed))
-
-    def _command(self, asked: _InFlight, *, event: RecordedEvent | None, outcome: str) -> AuditRow:
-        """``sequence`` is that of the event that it was decided by; the time is that of its outcome."""
-        command = asked.issued.command
-        at_ms = asked.at_ms if event is None else event.envelope.at_ms
-        return AuditRow(
-            at_ms=at_ms,
-            sequence=asked.sequence,
-            namespace=self._set.namespace,
-            set=self._set.name,
-            kind=COMMAND,
-            what=explain_command(command),
-            group=group_of_target(self._set, target(command)),
-            generation=self._changes.generation,
-            command=asked.issued.id,
-            target=target(command),
-            outcome=outcome,
-            took_ms=None if event is None else max(0, at_ms - asked.at_ms),
-        )
 
     def _became_ready(self, event: RecordedEvent, decision: Decision | None) -> list[AuditRow]:
         known = self._durations.of(self._set)
@@ -258,16 +230,32 @@ class SetAudit:
         )
 
 
-def audit(steps: Iterable[Step], *, asked: Asked = EVERYTHING) -> Iterator[AuditRow]:
-    """Rows of all sets in the steps, of each in the order of the journal; what it leaves open comes last."""
+def audit(
+    steps: Iterable[Step], *, asked: Asked = EVERYTHING, known: Iterable[RecordedEvent] = ()
+) -> Iterator[AuditRow]:
+    """Rows of all sets in the steps, of each in the order of the journal; what it leaves open comes last.
+
+    ``known``: the last observations of sets and pods of before, where the steps do not begin at the beginning. Then
+    ``asked.since_ms`` must not be earlier than the first step.
+    """
     folds: dict[SetName, SetAudit] = {}
-    for step in steps:
-        address = step.event.address
+
+    def fold_of(event: RecordedEvent) -> SetAudit | None:
+        address = event.address
         if address is None or asked.namespace not in (None, address.set_name.namespace):
-            continue
+            return None
         fold = folds.get(address.set_name)
         if fold is None:
             fold = folds[address.set_name] = SetAudit(address.set_name, asked=asked)
-        yield from fold.add(step)
+        return fold
+
+    for event in known:
+        before = fold_of(event)
+        if before is not None:
+            before.know(event)
+    for step in steps:
+        fold = fold_of(step.event)
+        if fold is not None:
+            yield from fold.add(step)
     for name in sorted(folds):
         yield from folds[name].end()

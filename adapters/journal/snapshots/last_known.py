@@ -24,16 +24,17 @@ async def last_known(journal: Journal, subject_filter: str) -> list[Record]:
     Those that were put aside have sequence 0. Raises ``JournalUnavailable``.
     """
     present = (await journal.events.latest(subject_filter)).records  # first: what goes meanwhile is put aside before
-    found = {record.subject: record for record in await _put_aside(journal, subject_filter)}
+    found = {record.subject: record for record in await put_aside(journal, subject_filter)}
     found |= {record.subject: record for record in present}
     return sorted(found.values(), key=lambda record: (record.sequence, record.subject))
 
 
-async def _put_aside(journal: Journal, subject_filter: str) -> list[Record]:
+async def put_aside(journal: Journal, subject_filter: str, *, below: str = _LAST) -> list[Record]:
+    """What was put aside alone, with the subjects of events and sequence 0. Raises ``JournalUnavailable``."""
     stream = journal.snapshots
     if stream is None:
         return []
-    root = f"{stream.root}.{_LAST}"
+    root = f"{stream.root}.{below}"
     wanted = root + subject_filter.removeprefix(journal.events.root)
     try:
         records = (await stream.latest(wanted)).records
@@ -60,9 +61,11 @@ class LastStates:
 class LastKnown:
     """Puts observations aside, in the order of the journal. ``flush`` at the end."""
 
-    def __init__(self, snapshots: Stream, *, events_root: str) -> None:
+    def __init__(self, snapshots: Stream, *, events_root: str, below: str = _LAST) -> None:
+        """``below``: the token under which they are put, one for each purpose."""
         self._snapshots = snapshots
         self._events_root = events_root
+        self._below = below
         self._waiting: dict[str, bytes | None] = {}
 
     async def add(self, record: Record, fact: events.Fact) -> None:
@@ -85,4 +88,4 @@ class LastKnown:
             await self._snapshots.purge(before=last + 1, subject_filter=self._subject(name))
 
     def _subject(self, event_subject: str) -> str:
-        return f"{self._snapshots.root}.{_LAST}{event_subject.removeprefix(self._events_root)}"
+        return f"{self._snapshots.root}.{self._below}{event_subject.removeprefix(self._events_root)}"

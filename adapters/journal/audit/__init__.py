@@ -1,0 +1,1 @@
+"""What audit needs of events and decisions that were purged: kept longer than the journal."""
