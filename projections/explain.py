@@ -128,7 +128,7 @@ def explain_fact(fact: Fact, name: str) -> str:  # noqa: PLR0912 (one branch for
 def explain_pod(pod: PodObserved, name: str) -> str:
     """State of a pod, the most telling part first."""
     if pod.deleting_since is not None:
-        state = f"is being deleted since {pod.deleting_since}"
+        state = f"is being deleted, its grace period ends at {pod.deleting_since}"
     elif pod.phase == "Running":
         state = "is Running and ready" if pod.ready else "is Running, not ready"
     else:

@@ -85,6 +85,6 @@ def test_an_export_that_fails_leaves_nothing_behind(tmp_path: Path) -> None:
     async def export(path: Path) -> None:
         await export_logs(await with_logs({}), path)
 
-    with pytest.raises(OSError, match="No such file.*/incident.jsonl.logs'"):
+    with pytest.raises(OSError, match=r"No such file.*/incident\.jsonl\.logs'"):
         asyncio.run(export(tmp_path / "nowhere" / "incident.jsonl.logs"))
     assert list(tmp_path.iterdir()) == []

@@ -50,6 +50,6 @@ class KubeletLogs:
         previous = request.query.get("previous") == "true"
         text = self._texts.get((found["namespace"], found["pod"], found["container"], previous))
         if text is None:
-            return web.Response(status=400, text=f"no such log: {request.path_qs}")
+            return web.Response(status=400, text=f"unable to retrieve container logs for test://{found['container']}")
         lines = text.splitlines(keepends=True)
         return web.Response(text="".join(lines[-int(request.query.get("tailLines", len(lines))) :]))

@@ -22,13 +22,11 @@ FILES: Final = (
 HOME: Final = "lws-system"
 ACCOUNT: Final = "lws-controller-manager"
 
-RELEASES: Final = User("system:serviceaccount:ci:releases", ("system:serviceaccounts", "system:serviceaccounts:ci"))
-MAINTENANCE: Final = User("system:serviceaccount:infra:node-maintenance", ("system:serviceaccounts:infra",))
-AUTOSCALER: Final = User(
-    "system:serviceaccount:kube-system:horizontal-pod-autoscaler", ("system:serviceaccounts:kube-system",)
-)
+RELEASES: Final = User("releases@example.test", ("ci",))
+MAINTENANCE: Final = User("maintenance@example.test", ("infra",))
 ON_CALL: Final = User("on-call@example.test", ("sre",))
-USERS: Final = (RELEASES, MAINTENANCE, AUTOSCALER, ON_CALL)
+AUTOSCALER: Final = User("system:serviceaccount:kube-system:horizontal-pod-autoscaler", ("system:serviceaccounts",))
+USERS: Final = (RELEASES, MAINTENANCE, ON_CALL, AUTOSCALER)
 
 _RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"
 _PLURALS: Final = {

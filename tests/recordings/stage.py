@@ -85,7 +85,7 @@ class Stage:
     async def apply(self, manifest: Json, *, user: User) -> None:
         """Server-side apply, as pipelines do it."""
         path = leaderworkersets(NAMESPACE, manifest["metadata"]["name"])
-        await self.client(user).apply(path, manifest, manager=user.name.rpartition(":")[2])
+        await self.client(user).apply(path, manifest, manager=user.name.partition("@")[0])
 
     async def drain(self, node: str, *, user: User) -> None:
         """As ``kubectl drain``: no more pods for the node, then an eviction of those of sets that are there."""
@@ -100,11 +100,6 @@ class Stage:
     async def uncordon(self, node: str, *, user: User) -> None:
         """As ``kubectl uncordon``."""
         await self.client(user).merge(f"{NODES}/{node}", {"spec": {"unschedulable": None}})
-
-    async def nodes_of(self, name: str, group: int) -> list[str]:
-        """Where the pods of a group are."""
-        pods = await self.sets.pods(name, group=group)
-        return sorted({pod["spec"]["nodeName"] for pod in pods.values()})
 
     async def other(self, name: str, group: int, *, was: dict[str, str], size: int = 2) -> None:
         """Wait until a whole group consists of other pods, which are ready."""
@@ -142,12 +137,12 @@ class Stage:
         """Wait; a story has more patience than a test."""
         await eventually(probe, what=what, timeout_seconds=_WAIT_SECONDS_MAX, interval_seconds=0.2)
 
-    async def export(self, name: str) -> Path:
-        """The journal so far, with the captured logs beside it."""
+    async def export(self, name: str, *, with_logs: bool = False) -> Path:
+        """The journal so far, on demand with the captured logs beside it."""
         await self.controller.at_rest(NAMESPACE)
         path = self._folder / f"{name}.jsonl.gz"
         where = ("--data-dir", str(self.controller.data_dir))
-        command = [PROGRAM, "journal", "export", str(path), "--logs", *where]
+        command = [PROGRAM, "journal", "export", str(path), *(["--logs"] if with_logs else []), *where]
         await asyncio.to_thread(subprocess.run, command, check=True, timeout=120)
         return path
 
