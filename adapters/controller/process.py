@@ -25,10 +25,12 @@ from adapters.controller.leading import Leader
 from adapters.controller.operating import serve_metrics, serve_probes
 from adapters.controller.publishing import lifecycle_publisher
 from adapters.controller.reach import Reach
-from adapters.controller.serving import WebhookSettings, recorder, serving_admission
+from adapters.controller.recording import Recorder
+from adapters.controller.serving import WebhookSettings, serving_admission
 from adapters.controller.showing import show_page
 from adapters.journal.group_commit import GroupCommit
 from adapters.journal.port import Journal
+from adapters.journal.snapshots.last_known import LastStates
 from adapters.kubernetes import credentials
 from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.election import Election, ElectionSettings, new_identity
@@ -38,7 +40,7 @@ from adapters.lifecycle_events.publisher import LifecyclePublisher
 from adapters.observability.health import Health
 from adapters.observability.metrics import ApiMeter, Metrics
 from adapters.observability.timed_journal import timed
-from adapters.webhooks.changes import ChangeRelay
+from adapters.webhooks.relay import RequestRelay
 from adapters.webhooks.server import SurroundingsOf
 from lws_events.admission import Surroundings
 from lws_events.fleet import Fleet
@@ -52,8 +54,8 @@ _log = structlog.get_logger(__name__)
 STOPPED: Final = 0
 FAILED: Final = 1
 
-_CHANGES_SECONDS: Final = 2.0
-"""What is spent at the end on recording who changed what; the last few reviews are not worth more."""
+_REQUESTS_SECONDS: Final = 2.0
+"""What is spent at the end on recording who asked for what; the last few reviews are not worth more."""
 
 
 async def run_controller(settings: "Settings", *, stop: asyncio.Event, election: ElectionSettings | None = None) -> int:
@@ -99,7 +101,7 @@ class _Process:
         self._leading: Leader | None = None
         self._publisher: LifecyclePublisher | None = None
         self._surroundings_of: SurroundingsOf = lambda _namespace, _name: Surroundings()
-        self._writer: asyncio.Future[GroupCommit] = asyncio.get_running_loop().create_future()
+        self._recorder = Recorder(cluster=settings.cluster, clock=SystemClock())
 
     async def start(self) -> None:
         """Start everything that the settings ask for, waiting for what cannot be reached."""
@@ -109,16 +111,16 @@ class _Process:
         self._stack.push_async_callback(self.background.stop)
         client, aside = await self._clients()
         await serve_metrics(settings, self._metrics, reviews=aside, background=self.background, stack=self._stack)
-        changes = self._changes() if settings.keeps_journal else None
+        requests = self._requests() if settings.keeps_journal else None
         if settings.webhooks:
-            await self._serve_admission(client, changes)
+            await self._serve_admission(client, requests)
         if settings.keeps_journal:
             journal = await self._open_journal()
             await show_page(
                 settings, journal, fleet=self._known_sets, background=self.background, stack=self._stack
             )
-            if changes is not None:
-                self._stack.push_async_callback(changes.drained, seconds_max=_CHANGES_SECONDS)
+            if requests is not None:
+                self._stack.push_async_callback(requests.drained, seconds_max=_REQUESTS_SECONDS)
             if not settings.only_webhooks:
                 assert client is not None
                 assert aside is not None
@@ -145,10 +147,10 @@ class _Process:
         rate = RequestRate(qps=settings.kube_api_qps, burst=settings.kube_api_burst)
         return await self._stack.enter_async_context(ApiClient(access, meter=reach, rate=rate)), aside
 
-    def _changes(self) -> ChangeRelay:
-        changes = ChangeRelay(recorder(self._writer, cluster=self._settings.cluster, clock=SystemClock()))
-        self.background.start(changes.run(), name="spec changes")
-        return changes
+    def _requests(self) -> RequestRelay:
+        requests = RequestRelay(self._recorder.record, on_dropped=self._metrics.requests_dropped)
+        self.background.start(requests.run(), name="requests of users")
+        return requests
 
     async def _open_journal(self) -> Journal:
         settings = self._settings
@@ -174,11 +176,11 @@ class _Process:
         measured = timed(journal.journal, self._metrics)
         self._publisher = lifecycle_publisher(settings, measured, journal.connection, self._metrics)
         writer = await self._stack.enter_async_context(GroupCommit(measured.events))
-        self._writer.set_result(writer)
+        self._recorder.open(writer, LastStates(measured))
         self._health.add_readiness("journal", lambda: _journal_problem(journal, writer))
         return measured
 
-    async def _serve_admission(self, client: ApiClient | None, changes: ChangeRelay | None) -> None:
+    async def _serve_admission(self, client: ApiClient | None, requests: RequestRelay | None) -> None:
         settings = self._settings
         webhooks = WebhookSettings(
             host=settings.webhook_host,
@@ -194,7 +196,7 @@ class _Process:
                 webhooks,
                 client=client,
                 surroundings_of=self._surroundings,
-                changes=changes,
+                requests=requests,
                 metrics=self._metrics,
                 background=self.background,
             )

@@ -1,4 +1,4 @@
-"""The admission webhooks of a controller: certificate from files or of our own making, changes passed on.
+"""The admission webhooks of a controller: certificate from files or of our own making, requests passed on.
 
 Admission needs neither the journal nor a leader: it is served as soon as there is a certificate, and goes on while the
 journal is away.
@@ -6,25 +6,20 @@ journal is away.
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from adapters.controller.background import Background
 from adapters.controller.errors import listening
-from adapters.journal.group_commit import GroupCommit
-from adapters.journal.port import Message
 from adapters.kubernetes.client import ApiClient
-from adapters.kubernetes.pace import Clock
-from adapters.webhooks.changes import ChangeRelay
 from adapters.webhooks.cluster import KubernetesSecretStore, KubernetesWebhookConfigurations
 from adapters.webhooks.files import CertificateFiles
 from adapters.webhooks.live_claims import LiveClaims
+from adapters.webhooks.relay import RequestRelay
 from adapters.webhooks.server import AdmissionServer, RequestMetrics, SurroundingsOf
 from adapters.webhooks.tls import LiveCertificate, TlsSettings
-from lws_events import events
-from lws_events.admission import PATHS, SpecChange
-from lws_events.subjects import REQUEST, SetName, event_subject
+from lws_events.admission import PATHS, RECORD
 
 _PORT_FLAG = "--webhook-port"
 
@@ -73,16 +68,16 @@ async def serving_admission(
     *,
     client: ApiClient | None,
     surroundings_of: SurroundingsOf,
-    changes: ChangeRelay | None,
+    requests: RequestRelay | None,
     metrics: AdmissionMetrics,
     background: Background,
 ) -> AsyncIterator[Admission]:
     """Serve while the block runs. ``client`` is needed for a certificate of our own making, which is waited for.
 
-    ``changes`` keeps who changed what; None where there is no journal to keep it in. Raises ``CertificateError`` for
+    ``requests`` keeps who asked for what; None where there is no place to keep it in. Raises ``CertificateError`` for
     files that cannot be used, ``CannotListen`` for an address that cannot be had.
     """
-    for path in PATHS:
+    for path in (*PATHS, RECORD):
         metrics.webhook_registered(path)
     live = LiveCertificate(settings.tls)
     server = AdmissionServer(
@@ -91,7 +86,7 @@ async def serving_admission(
         port=settings.port,
         surroundings_of=surroundings_of,
         live_claims=LiveClaims(client) if client is not None else None,
-        changes=changes,
+        requests=requests,
         metrics=metrics,
     )
     if settings.certificate_directory is not None:
@@ -139,30 +134,3 @@ async def _serve_once_certified(
         certified.cancel()
         rotating.cancel()
         await asyncio.gather(rotating, return_exceptions=True)
-
-
-def recorder(
-    writer: asyncio.Future[GroupCommit], *, cluster: str, clock: Clock
-) -> Callable[[SpecChange], Awaitable[None]]:
-    """Keeps who asked for a change of a set as a fact in the journal, once there is one.
-
-    A change that is handed over again, because the journal was slow, is the same message again.
-    """
-    last: tuple[SpecChange, Message] | None = None
-
-    async def record(change: SpecChange) -> None:
-        nonlocal last
-        if last is None or last[0] is not change:
-            last = change, _request_message(change, cluster=cluster, now_ms=clock.now_ms())
-        _, message = last
-        await (await asyncio.shield(writer)).publish(message)
-
-    return record
-
-
-def _request_message(change: SpecChange, *, cluster: str, now_ms: int) -> Message:
-    set_name = SetName(change.namespace, change.name)
-    subject = event_subject(cluster, set_name, REQUEST, change.fact.user)
-    data = events.encode(events.Envelope(at_ms=now_ms, fact=change.fact))
-    identity = f"{change.fact.uid or set_name}:{change.fact.generation}:{change.fact.operation}:{now_ms}"
-    return Message(subject, data, identity)

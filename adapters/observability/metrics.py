@@ -114,6 +114,11 @@ class Metrics:
             buckets=_FAST_SECONDS,
             registry=registry,
         )
+        self._requests_dropped = Counter(
+            "lws_events_admission_requests_dropped",
+            "Requests of users that admission told of and that will not be in the journal.",
+            registry=registry,
+        )
         for result in _RESULTS:
             self._reconciles.labels(_CONTROLLER, result)
         self._reconcile_errors.labels(_CONTROLLER)
@@ -182,6 +187,10 @@ class Metrics:
         """An admission request was answered. A denial counts as 200, as in the reference."""
         self._webhook_requests.labels(path, str(code)).inc()
         self._webhook_seconds.labels(path).observe(seconds)
+
+    def requests_dropped(self, count: int) -> None:
+        """So many requests of users will not be recorded."""
+        self._requests_dropped.inc(count)
 
     def text(self) -> bytes:
         """All of it in the text format of Prometheus."""

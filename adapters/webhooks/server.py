@@ -15,11 +15,11 @@ import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from adapters.webhooks.changes import ChangeRelay
+from adapters.webhooks.relay import RequestRelay
 from adapters.webhooks.tls import LiveCertificate
-from lws_events.admission import PATHS, Surroundings, respond
+from lws_events.admission import PATHS, RECORD, Surroundings, respond
 from lws_events.admission.lookup import Object
-from lws_events.admission.review import depends_on_live_claims, namespaced_name, refusal
+from lws_events.admission.review import depends_on_live_claims, namespaced_name, permitted, refusal
 
 JSON: Final = "application/json"
 
@@ -57,7 +57,7 @@ class ServerLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AdmissionServer:
-    """Serves the four admission paths. An async context manager; ``ready`` is true while it listens (D61)."""
+    """Serves the admission paths. An async context manager; ``ready`` is true while it listens (D61)."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class AdmissionServer:
         port: int = 9443,
         surroundings_of: SurroundingsOf | None = None,
         live_claims: LiveClaimsOf | None = None,
-        changes: ChangeRelay | None = None,
+        requests: RequestRelay | None = None,
         metrics: RequestMetrics | None = None,
         limits: ServerLimits | None = None,
     ) -> None:
@@ -77,7 +77,7 @@ class AdmissionServer:
         self._wanted_port = port
         self._surroundings_of = surroundings_of or _nothing_known
         self._live_claims = live_claims
-        self._changes = changes
+        self._requests = requests
         self._metrics = metrics
         self._limits = limits or ServerLimits()
         self._runner: web.AppRunner | None = None
@@ -109,7 +109,7 @@ class AdmissionServer:
             OSError: the address cannot be listened on.
         """
         app = web.Application()
-        for path in PATHS:
+        for path in (*PATHS, RECORD):
             app.router.add_route("*", path, self._handle)
         runner = web.AppRunner(
             app,
@@ -166,6 +166,8 @@ class AdmissionServer:
         except Exception:  # the last line of defence: the API server must hear a refusal, not a broken connection
             _log.exception("a review could not be answered", path=request.path)
             review = refusal(500, "internal error of the webhook server, see its log")
+        if request.path == RECORD:
+            review = permitted(review)  # whatever is wrong with it, or with us: it is not ours to refuse
         response = web.Response(body=msgspec.json.encode(review), content_type=JSON)
         if not request.content.at_eof():
             response.force_close()  # an unread body would be taken for the next request
@@ -209,8 +211,8 @@ class AdmissionServer:
             claims = await self._live_claims(*namespaced_name(review))
             surroundings = msgspec.structs.replace(surroundings, leader_claim_templates=claims)
         answer = respond(path, review, surroundings=surroundings)
-        if answer.change is not None and self._changes is not None:
-            self._changes.offer(answer.change)
+        if answer.asked is not None and self._requests is not None:
+            self._requests.offer(answer.asked)
         return answer.review
 
 

@@ -5,17 +5,19 @@ AdmissionReview. Nothing here serves HTTP, and nothing is remembered between req
 """
 
 from lws_events.admission.decide import Admitted, Answer, Denied, Operation, admit
-from lws_events.admission.review import PATHS, Reviewed, SpecChange, respond
+from lws_events.admission.requests import RECORD, AdmissionRequest
+from lws_events.admission.review import PATHS, Reviewed, respond
 from lws_events.admission.validation import Surroundings
 
 __all__ = [
     "PATHS",
+    "RECORD",
+    "AdmissionRequest",
     "Admitted",
     "Answer",
     "Denied",
     "Operation",
     "Reviewed",
-    "SpecChange",
     "Surroundings",
     "admit",
     "respond",

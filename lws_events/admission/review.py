@@ -1,8 +1,8 @@
-"""AdmissionReview v1 in, AdmissionReview v1 out, for the four paths of the webhook configurations (spec 10.1).
+"""AdmissionReview v1 in, AdmissionReview v1 out: the four paths of the webhook configurations (spec 10.1), and our own.
 
 Whatever arrives gets a review as its answer: what is no review, or has no object, is refused with code 400 inside it.
-The webhook server adds only HTTP to this. The second result says which change of a set was let through, and who asked
-for it, for the audit.
+The webhook server adds only HTTP to this. The second result says who asked for what, for the audit; a review of our own
+path ``RECORD`` has only this, and is let through whatever it is.
 """
 
 import base64
@@ -23,9 +23,9 @@ from lws_events.admission.decide import (
     validated,
 )
 from lws_events.admission.json_patch import json_patch
-from lws_events.admission.lookup import Object, members, section, text
+from lws_events.admission.lookup import Object, section, text
+from lws_events.admission.requests import RECORD, AdmissionRequest, change_request, recorded_request
 from lws_events.admission.validation import NOTHING_KNOWN, Surroundings
-from lws_events.events import SpecChangeRequested
 
 MUTATE_SET: Final = "/mutate-leaderworkerset-x-k8s-io-v1-leaderworkerset"
 VALIDATE_SET: Final = "/validate-leaderworkerset-x-k8s-io-v1-leaderworkerset"
@@ -38,19 +38,11 @@ _REASONS: Final = {BAD_REQUEST: "BadRequest", FORBIDDEN: "Forbidden"}
 _OPERATIONS: Final[dict[str, Operation]] = {"CREATE": "CREATE", "UPDATE": "UPDATE", "DELETE": "DELETE"}
 
 
-class SpecChange(msgspec.Struct, frozen=True, kw_only=True):
-    """A creation or an update of a set that passed validation, by a user who is named in ``fact``."""
-
-    namespace: str
-    name: str
-    fact: SpecChangeRequested
-
-
 class Reviewed(NamedTuple):
-    """The answer, and the change of a set that it lets through (None for anything else and for dry runs)."""
+    """The answer, and who asks for what, where that is for the journal (None for anything else and for dry runs)."""
 
     review: Object
-    change: SpecChange | None
+    asked: AdmissionRequest | None
 
 
 def is_review(review: Any) -> bool:
@@ -83,10 +75,13 @@ def depends_on_live_claims(path: str, review: Any) -> bool:
 
 
 def respond(path: str, review: Any, *, surroundings: Surroundings = NOTHING_KNOWN) -> Reviewed:
-    """The answer to a review that was posted to ``path``, one of ``PATHS``.
+    """The answer to a review that was posted to ``path``, one of ``PATHS`` or ``RECORD``.
 
     Total: every parsed JSON value has an answer, and none raises.
     """
+    if path == RECORD:
+        request_uid = text(section(review if isinstance(review, dict) else {}, "request"), "uid")
+        return Reviewed(permission(request_uid), recorded_request(review))
     if not is_review(review):
         return Reviewed(refusal(BAD_REQUEST, "the body is not an AdmissionReview of admission.k8s.io/v1"), None)
     request: Object = review["request"]
@@ -95,15 +90,25 @@ def respond(path: str, review: Any, *, surroundings: Surroundings = NOTHING_KNOW
     if operation is None:
         return Reviewed(refusal(BAD_REQUEST, "request.operation must be CREATE, UPDATE or DELETE", uid=uid), None)
     if path == VALIDATE_POD or operation == "DELETE":
-        return Reviewed(_review({"allowed": True, "status": {"code": 200}}, uid), None)
+        return Reviewed(permission(uid), None)
     new = request.get("object")
     if not isinstance(new, dict):
         return Reviewed(refusal(BAD_REQUEST, "there is no content to decode", uid=uid), None)
     answer = _answer(path, operation, request, new, surroundings)
     if isinstance(answer, Denied):
         return Reviewed(refusal(answer.code, answer.message, uid=uid), None)
-    change = _change(operation, request, new) if path == VALIDATE_SET else None
-    return Reviewed(_allowed(answer, new, uid), change)
+    asked = change_request(operation, request, new) if path == VALIDATE_SET else None
+    return Reviewed(_allowed(answer, new, uid), asked)
+
+
+def permission(uid: str) -> Object:
+    """A review that lets the request through as it is."""
+    return _review({"allowed": True, "status": {"code": 200}}, uid)
+
+
+def permitted(review: Object) -> Object:
+    """The same answer, as one that lets the request through."""
+    return permission(text(review, "response", "uid"))
 
 
 def refusal(code: int, message: str, *, uid: str = "") -> Object:
@@ -136,24 +141,3 @@ def _allowed(answer: Admitted, new: Object, uid: str) -> Object:
 
 def _review(response: Object, uid: str) -> Object:
     return {"apiVersion": _API_VERSION, "kind": "AdmissionReview", "response": {"uid": uid, **response}}
-
-
-def _change(operation: Operation, request: Object, new: Object) -> SpecChange | None:
-    """The audit's view of an allowed request. Edits of metadata or status, and dry runs, change nothing to audit."""
-    if request.get("dryRun") is True or text(request, "subResource"):
-        return None
-    if operation == "UPDATE" and section(request, "oldObject").get("spec") == new.get("spec"):
-        return None
-    user, metadata = section(request, "userInfo"), section(new, "metadata")
-    generation = metadata.get("generation")
-    return SpecChange(
-        namespace=text(metadata, "namespace") or text(request, "namespace"),
-        name=text(metadata, "name") or text(request, "name"),
-        fact=SpecChangeRequested(
-            user=text(user, "username"),
-            groups=tuple(group for group in members(user, "groups") if isinstance(group, str)),
-            operation=operation,
-            uid=text(metadata, "uid"),
-            generation=generation if isinstance(generation, int) else 0,
-        ),
-    )

@@ -6,7 +6,7 @@ reached by URL, as in local use.
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
@@ -16,14 +16,15 @@ import pytest_asyncio
 from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.credentials import FixedCredentials
 from adapters.webhooks.certificates import ServerIdentity
-from adapters.webhooks.changes import ChangeRelay
 from adapters.webhooks.cluster import KubernetesSecretStore, KubernetesWebhookConfigurations
 from adapters.webhooks.configuration import SECRET, url_client, webhook_configurations
+from adapters.webhooks.relay import RequestRelay
 from adapters.webhooks.rotation import CertificateRotator
 from adapters.webhooks.server import AdmissionServer
 from adapters.webhooks.tls import LiveCertificate
 from lws_events import names
-from lws_events.admission import SpecChange
+from lws_events.admission import AdmissionRequest
+from lws_events.requests import SpecChangeRequested
 from tests.controlplane.api import Api, core, eventually, leaderworkersets
 from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.installation import MUTATING, VALIDATING
@@ -44,7 +45,7 @@ class Hooked(NamedTuple):
     """A cluster whose requests pass our hooks."""
 
     api: Api
-    changes: list[SpecChange]
+    changes: list[AdmissionRequest]
     rotator: CertificateRotator
 
 
@@ -53,12 +54,12 @@ async def hooked(control_plane: ControlPlane) -> AsyncIterator[Hooked]:
     connection = control_plane.connection
     trust = ssl.create_default_context(cafile=str(connection.authority_file))
     credentials = FixedCredentials(connection.server, token=connection.token, tls=trust)
-    changes: list[SpecChange] = []
+    changes: list[AdmissionRequest] = []
 
-    async def keep(change: SpecChange) -> None:
-        changes.append(change)
+    async def keep(requests: Sequence[AdmissionRequest]) -> None:
+        changes.extend(requests)
 
-    live, relay = LiveCertificate(), ChangeRelay(keep)
+    live, relay = LiveCertificate(), RequestRelay(keep)
     async with ApiClient(credentials) as client, control_plane.api() as api:
         rotator = CertificateRotator(
             KubernetesSecretStore(client, namespace="default", name=SECRET),
@@ -68,7 +69,7 @@ async def hooked(control_plane: ControlPlane) -> AsyncIterator[Hooked]:
         )
         await rotator.ensure()
         relaying = asyncio.create_task(relay.run())
-        async with AdmissionServer(live, host="127.0.0.1", port=0, changes=relay) as server:
+        async with AdmissionServer(live, host="127.0.0.1", port=0, requests=relay) as server:
             configurations = webhook_configurations(url_client(f"https://127.0.0.1:{server.port}"))
             for collection, configuration in zip((MUTATING, VALIDATING), configurations, strict=True):
                 await api.create(collection, configuration)
@@ -208,7 +209,7 @@ async def test_the_audit_learns_user_uid_and_generation(hooked: Hooked) -> None:
 
     await eventually(both, what="both changes")
     await hooked.api.delete(path)
-    facts = [change.fact for change in hooked.changes]
+    facts = [change.fact for change in hooked.changes if isinstance(change.fact, SpecChangeRequested)]
     assert [(fact.operation, fact.generation) for fact in facts] == [("CREATE", 1), ("UPDATE", 2)]
     assert {fact.uid for fact in facts} == {created["metadata"]["uid"]}
     assert all(fact.user and "system:authenticated" in fact.groups for fact in facts)

@@ -8,8 +8,8 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lws_events import names
-from lws_events.admission import PATHS, respond
+from lws_events import events, names
+from lws_events.admission import PATHS, RECORD, respond
 from lws_events.admission.defaulting import default_set
 from lws_events.admission.errors import AdmissionError
 from lws_events.admission.json_patch import json_patch
@@ -75,6 +75,32 @@ def test_any_damaged_request_is_answered(body: st.DataObject) -> None:
     requests = [review(vector["operation"], vector["new"], vector.get("old")) for vector in SETS[:40]]
     for path in PATHS:
         _check_answer(respond(path, body.draw(damaged(requests))).review)
+
+
+RESOURCES = [{"group": names.GROUP, "resource": names.PLURAL}, {"group": "", "resource": "pods"}]
+RECORDED = [
+    review(operation, vector["new"], vector["new"], resource=resource, subResource=subresource, name="x")
+    for vector in (*SETS[:3], *({"new": pod["request"]} for pod in PODS[:3]))
+    for operation in ("CREATE", "UPDATE", "DELETE")
+    for resource in RESOURCES
+    for subresource in ("", "scale", "eviction")
+]
+
+
+@given(body=damaged(RECORDED) | JSON, user=st.text(), groups=st.lists(st.text(max_size=600), max_size=80) | JSON)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+def test_the_recording_path_refuses_nothing_and_records_what_the_journal_takes(
+    body: Any, user: str, groups: Any
+) -> None:
+    if isinstance(body, dict) and isinstance(body.get("request"), dict):
+        body["request"]["userInfo"] = {"username": user * 300, "groups": groups}
+    answer = respond(RECORD, body)
+    assert answer.review["response"]["allowed"] is True
+    if answer.asked is not None:
+        assert answer.asked.is_valid
+        data = events.encode(events.Envelope(at_ms=1, fact=answer.asked.fact))
+        assert len(data) < 256 * 1024
+        assert events.decode(data).fact == answer.asked.fact
 
 
 @given(lws=damaged([vector["new"] for vector in SETS]))

@@ -4,17 +4,19 @@ import asyncio
 import gzip
 import json
 import ssl
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from adapters.webhooks.changes import ChangeRelay
 from adapters.webhooks.errors import CertificateError
+from adapters.webhooks.relay import RequestRelay
 from adapters.webhooks.server import AdmissionServer, ServerLimits
 from adapters.webhooks.tls import LiveCertificate
 from lws_events import names
-from lws_events.admission import PATHS, SpecChange, Surroundings
+from lws_events.admission import PATHS, RECORD, AdmissionRequest, Surroundings
 from lws_events.admission.review import MUTATE_POD, MUTATE_SET, VALIDATE_SET
+from lws_events.requests import SpecChangeRequested
 from tests.integration.webhooks.client import eventually, live, posted, serving, session, trusting
 from tests.unit.admission.objects import a_set, patched, review
 
@@ -83,6 +85,26 @@ async def test_a_malformed_body_is_refused_inside_a_review(body: bytes, message:
             assert answer["response"]["allowed"] is False
             assert answer["response"]["status"]["code"] == 400
             assert answer["response"]["status"]["message"].startswith(message)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[" * 100_000, b'"\xff"', b"[]", b'{"request":{"uid":"u"}}'])
+async def test_the_recording_path_lets_everything_through(body: bytes) -> None:
+    """A refusal there would hold up what is none of our business, whatever its failurePolicy."""
+    async with serving(limits=ServerLimits(body_bytes_max=50_000)) as server, session() as client:
+        answer = await posted(client, server, RECORD, body)
+        assert answer["response"]["allowed"] is True
+        assert "patch" not in answer["response"]
+
+
+async def test_an_error_of_ours_lets_a_deletion_through() -> None:
+    class Broken(RequestRelay):
+        def offer(self, request: AdmissionRequest) -> None:
+            raise RuntimeError("a bug")
+
+    resource = {"group": names.GROUP, "resource": names.PLURAL}
+    async with serving(requests=Broken(Journal())) as server, session() as client:
+        answer = await posted(client, server, RECORD, review("DELETE", None, a_set(), resource=resource))
+    assert answer["response"]["allowed"] is True
 
 
 async def test_another_content_type_is_refused() -> None:
@@ -228,37 +250,38 @@ class Journal:
 
     def __init__(self, *, works: bool = True) -> None:
         self.works = works
-        self.taken: list[SpecChange] = []
+        self.taken: list[AdmissionRequest] = []
 
-    async def __call__(self, change: SpecChange) -> None:
+    async def __call__(self, requests: Sequence[AdmissionRequest]) -> None:
         if not self.works:
             raise ConnectionError("the journal is down")
-        self.taken.append(change)
+        self.taken += requests
 
 
 async def test_the_deciding_user_reaches_the_audit() -> None:
     journal = Journal()
-    relay = ChangeRelay(journal)
+    relay = RequestRelay(journal)
     running = asyncio.create_task(relay.run())
     try:
-        async with serving(changes=relay) as server, session() as client:
+        async with serving(requests=relay) as server, session() as client:
             await posted(client, server, VALIDATE_SET, review("CREATE", a_set(replicas=-1)))
             await posted(client, server, VALIDATE_SET, review("CREATE", a_set(), dryRun=True))
             await posted(client, server, VALIDATE_SET, review("UPDATE", a_set(replicas=3), a_set()))
         assert await relay.drained(seconds_max=5)
     finally:
         running.cancel()
-    assert [(change.name, change.fact.user, change.fact.operation) for change in journal.taken] == [
-        ("set", "alice", "UPDATE")
-    ]
+    [request] = journal.taken
+    assert isinstance(request.fact, SpecChangeRequested)
+    assert (request.name, request.fact.user, request.fact.operation) == ("set", "alice", "UPDATE")
+    assert request.fact.asked_ms > 0
 
 
 async def test_admission_goes_on_while_the_journal_is_down_and_the_newest_changes_are_kept() -> None:
     journal = Journal(works=False)
-    relay = ChangeRelay(journal, waiting_max=3, retry_seconds=0.01, retry_seconds_max=0.02)
+    relay = RequestRelay(journal, waiting_max=3, retry_seconds=0.01, retry_seconds_max=0.02)
     running = asyncio.create_task(relay.run())
     try:
-        async with serving(changes=relay) as server, session() as client:
+        async with serving(requests=relay) as server, session() as client:
             for replicas in range(10, 20):
                 answer = await posted(client, server, VALIDATE_SET, review("CREATE", a_set(f"set{replicas}")))
                 assert answer["response"]["allowed"]
@@ -274,15 +297,15 @@ async def test_admission_goes_on_while_the_journal_is_down_and_the_newest_change
 async def test_a_journal_that_hangs_is_asked_again() -> None:
     calls: list[str] = []
 
-    async def hangs_once(change: SpecChange) -> None:
-        calls.append(change.name)
+    async def hangs_once(requests: Sequence[AdmissionRequest]) -> None:
+        calls.extend(request.name for request in requests)
         if len(calls) == 1:
             await asyncio.Event().wait()
 
-    relay = ChangeRelay(hangs_once, delivery_seconds_max=0.05, retry_seconds=0.01)
+    relay = RequestRelay(hangs_once, delivery_seconds_max=0.05, retry_seconds=0.01)
     running = asyncio.create_task(relay.run())
     try:
-        async with serving(changes=relay) as server, session() as client:
+        async with serving(requests=relay) as server, session() as client:
             await posted(client, server, VALIDATE_SET, review("CREATE", a_set()))
 
         async def asked_again() -> bool:

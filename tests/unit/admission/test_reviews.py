@@ -106,17 +106,23 @@ def test_a_second_pass_has_nothing_to_patch() -> None:
 def test_whoever_created_a_set_is_known() -> None:
     lws = a_set()
     lws["metadata"] |= {"uid": "set-uid", "generation": 1}
-    change = respond(VALIDATE_SET, review("CREATE", lws)).change
+    change = respond(VALIDATE_SET, review("CREATE", lws)).asked
     assert change is not None
     assert (change.namespace, change.name) == ("default", "set")
     assert change.fact == SpecChangeRequested(
-        user="alice", groups=("team", "system:authenticated"), operation="CREATE", uid="set-uid", generation=1
+        user="alice",
+        groups=("team", "system:authenticated"),
+        operation="CREATE",
+        uid="set-uid",
+        generation=1,
+        request="request-uid",
     )
 
 
 def test_whoever_changed_a_spec_is_known() -> None:
-    change = respond(VALIDATE_SET, review("UPDATE", a_set(replicas=3), a_set())).change
+    change = respond(VALIDATE_SET, review("UPDATE", a_set(replicas=3), a_set())).asked
     assert change is not None
+    assert isinstance(change.fact, SpecChangeRequested)
     assert change.fact.operation == "UPDATE"
 
 
@@ -133,4 +139,4 @@ def test_whoever_changed_a_spec_is_known() -> None:
     ids=["spec unchanged", "dry run", "denied", "deletion", "subresource", "mutating hook"],
 )
 def test_what_changes_no_spec_is_no_spec_change(path: str, body: dict[str, Any]) -> None:
-    assert respond(path, body).change is None
+    assert respond(path, body).asked is None

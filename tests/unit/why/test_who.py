@@ -35,12 +35,12 @@ def asked(scenario: Scenario, uid: str, user: str, *, kind: str = subjects.POD, 
     scenario.see(subjects.REQUEST, user, fact)
 
 
-def in_either_order(first: Callable[[], None], second: Callable[[], None], *, behind: bool) -> None:
+def in_either_order(first: Callable[[], object], second: Callable[[], object], *, behind: bool) -> None:
     for step in (second, first) if behind else (first, second):
         step()
 
 
-def gone(scenario: Scenario, pod: str, disruption: Disruption | None = None) -> Callable[[], None]:
+def gone(scenario: Scenario, pod: str, disruption: Disruption | None = None) -> Callable[[], object]:
     fact = PodDeleted(uid=last_view(scenario, pod).uid, resource_version="90000", disruption=disruption)
     return lambda: scenario.see(subjects.POD, pod, fact)
 
