@@ -30,7 +30,8 @@ class Fleet:
         decision = self._decide(state, change, sequence, envelope)
         if decision is not None:
             machine.apply(state, decision, at_ms=envelope.at_ms)
-        self._forget_if_empty(state)
+        if state.set_ is None:
+            self._forget_if_empty(state)
         return (state.name, decision) if decision is not None else None
 
     def recall(self, sequence: int, subject: str, envelope: events.Envelope, recorded: Decision | None) -> None:
@@ -40,7 +41,8 @@ class Fleet:
             return
         if recorded is not None:
             machine.apply(state, recorded, at_ms=envelope.at_ms)
-        self._forget_if_empty(state)
+        if state.set_ is None:
+            self._forget_if_empty(state)
 
     def propose(
         self, sequence: int, subject: str, envelope: events.Envelope, recorded: Decision | None
@@ -52,7 +54,8 @@ class Fleet:
         decision = self._decide(state, change, sequence, envelope)
         if recorded is not None:
             machine.apply(state, recorded, at_ms=envelope.at_ms)
-        self._forget_if_empty(state)
+        if state.set_ is None:
+            self._forget_if_empty(state)
         return decision
 
     def pass_over(self, sequence: int) -> None:
@@ -78,5 +81,5 @@ class Fleet:
         return machine.decide(state, envelope.fact, change, epoch=self.epoch, cause=sequence, at_ms=envelope.at_ms)
 
     def _forget_if_empty(self, state: Aggregate) -> None:
-        if state.set_ is None and state.is_empty:
+        if state.is_empty:
             del self.aggregates[state.name]

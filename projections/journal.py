@@ -76,13 +76,14 @@ class Pairing:
         self._ahead: list[tuple[int, int, RecordedDecision]] = []
 
     def __iter__(self) -> Iterator[Step]:
-        for event in self._events:
-            fact = event.envelope.fact
-            if isinstance(fact, EpochStarted):
-                self.epoch = fact.epoch
-            self._read_ahead()
-            yield Step(event, self._take(event.sequence))
+        ahead = self._ahead
         self._read_ahead()
+        for event in self._events:
+            sequence, _, envelope = event
+            if isinstance(envelope.fact, EpochStarted):
+                self.epoch = envelope.fact.epoch
+            is_next = ahead and ahead[0][0] <= sequence
+            yield Step(event, self._take(sequence) if is_next else None)
         while self._ahead:
             self._orphan(heapq.heappop(self._ahead)[2])
             self._read_ahead()

@@ -76,9 +76,11 @@ class _Verifier:
     def add(self, step: Step) -> None:
         """Recompute one decision. The recorded one is applied."""
         event, recorded = step.event, step.decision
+        sequence, subject, envelope = event
         self._events += 1
-        self._first_sequence = self._first_sequence or event.sequence
-        recomputed = self._machine.propose(event.sequence, event.subject, event.envelope, recorded)
+        if not self._first_sequence:
+            self._first_sequence = sequence
+        recomputed = self._machine.propose(sequence, subject, envelope, recorded)
         if recorded is not None:
             self._reached(recorded)
             kind = _kind(recorded, recomputed)

@@ -41,7 +41,8 @@ def decide(
             decide_refusal(draft, change.closed, fact)
         if change.set_level:
             _decide_set(draft)
-        _decide_groups(draft, change)
+        for group in _touched(state, change):
+            _decide_group(draft, group)
         if change.set_level and state.chosen_for == state.wanted_data:
             # Before, and in the decision that chooses, the counts are of another revision: a status with the new
             # generation would say that everything is updated. The outcome of the apply brings the next one.
@@ -63,11 +64,6 @@ def _decide_set(draft: Draft) -> None:
     decide_shared_service(draft)
     decide_claims(draft)
     decide_worker_metadata(draft)
-
-
-def _decide_groups(draft: Draft, change: Change) -> None:
-    for group in _touched(draft.state, change):
-        _decide_group(draft, group)
 
 
 def _decide_group(draft: Draft, group: Group) -> None:

@@ -34,7 +34,7 @@ from lws_events.revisions import revision_data
 def fold(state: Aggregate, fact: events.Fact, *, name: str, at_ms: int) -> Change:  # noqa: PLR0912 (a branch a fact)
     """Fold one fact about the object ``name``, recorded at ``at_ms``, into ``state``, in place.
 
-    Never raises for a well-formed fact.
+    Never raises for a well-formed fact. What happens most often is asked for first.
     """
     if state.unseen:
         sight.note_shown(state, fact, name=name)
@@ -43,6 +43,8 @@ def fold(state: Aggregate, fact: events.Fact, *, name: str, at_ms: int) -> Chang
             return members.fold_pod(state, fact, name=name, at_ms=at_ms)
         case events.PodDeleted():
             return members.fold_pod_deleted(state, fact, name=name)
+        case events.CommandSucceeded() | events.CommandFailed():
+            return outcomes.fold_outcome(state, fact, at_ms=at_ms)
         case events.StatefulSetObserved():
             return set_objects.fold_stateful_set(state, fact, name=name)
         case events.StatefulSetDeleted():
@@ -66,8 +68,6 @@ def fold(state: Aggregate, fact: events.Fact, *, name: str, at_ms: int) -> Chang
             return gang.fold_pod_group(state, fact, name=name)
         case events.PodGroupDeleted():
             return gang.fold_pod_group_deleted(state, fact, name=name)
-        case events.CommandSucceeded() | events.CommandFailed():
-            return outcomes.fold_outcome(state, fact, at_ms=at_ms)
         case events.TimerFired():
             return outcomes.fold_timer(state, fact)
         case events.SetChangeMissed():

@@ -4,7 +4,9 @@ The reference applies it in every pass. Here the digest of what went in is remem
 out: an unchanged digest and generation need no call.
 """
 
+import functools
 import hashlib
+from typing import Final
 
 from lws_events import names
 from lws_events.canonical.errors import CanonicalError
@@ -22,6 +24,9 @@ from lws_events.machine.storage import leader_claims
 from lws_events.machine.versions import newest
 from lws_events.objects.leader_statefulset import leader_statefulset
 from lws_events.scaling import ScalingError
+
+_DIGESTS_MAX: Final = 1024
+"""How many digests are remembered: as long as a set is at rest the same one is asked for with each event."""
 
 
 def decide_leader(draft: Draft, *, key: str) -> Planned | None:
@@ -100,7 +105,11 @@ def _warn_about_owner(draft: Draft, existing: StatefulSetObserved) -> None:
 
 
 def _inputs(state: Aggregate, wanted: Plan, *, key: str) -> str:
-    text = f"{state.set_digest}/{key}/{wanted.partition}/{wanted.replicas}"
+    return _digest(f"{state.set_digest}/{key}/{wanted.partition}/{wanted.replicas}")
+
+
+@functools.lru_cache(maxsize=_DIGESTS_MAX)
+def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

@@ -29,14 +29,18 @@ _TEXTS: Final = {
     PROGRESSING: ("GroupsProgressing", "Replicas are progressing"),
     UPDATE_IN_PROGRESS: ("GroupsUpdating", "Rolling Upgrade is in progress"),
 }
-_EXCLUDES: Final = {
-    AVAILABLE: (PROGRESSING, UPDATE_IN_PROGRESS),
-    PROGRESSING: (AVAILABLE,),
-    UPDATE_IN_PROGRESS: (AVAILABLE,),
+_EXCLUDED: Final = {
+    (AVAILABLE,): (PROGRESSING, UPDATE_IN_PROGRESS),
+    (PROGRESSING,): (AVAILABLE,),
+    (UPDATE_IN_PROGRESS, PROGRESSING): (AVAILABLE,),
 }
+"""The conditions that can be chosen together → those that cannot be True beside them."""
 
 _LAST_SECOND: Final = 253_402_300_799
 """The end of the year 9999: a clock that is wrong must not make a status that cannot be written."""
+
+_NO_COUNTS: Final = 2
+"""Fields of a status that are no numbers: the selector and the conditions."""
 
 Condition = dict[str, Any]
 
@@ -59,9 +63,10 @@ def decide_status(draft: Draft) -> None:
         return
     if not draft.can_issue(status_target(state.name.name)):
         return
-    wanted, chosen = _wanted(state, at_ms=draft.at_ms)
-    if wanted == state.status:
+    chosen, counts = _choose(state), _counts(state)
+    if _is_known(state, counts, chosen):
         return
+    wanted = _wanted(state, counts, chosen, at_ms=draft.at_ms)
     changed = _changed(_known_conditions(state), wanted["conditions"])
     if not changed and wanted.get("observedGeneration") == state.status.get("observedGeneration"):
         # A clock that was set back must not put the write off for long: then it is done at once.
@@ -77,24 +82,43 @@ def decide_status(draft: Draft) -> None:
     )
 
 
-def _wanted(state: Aggregate, *, at_ms: int) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """The status that the set should have, and the conditions chosen (the first one names the event)."""
+def _counts(state: Aggregate) -> dict[str, int]:
+    """The numbers in the status; what is nothing is left out."""
     assert state.set_ is not None
     assert state.leader_set is not None
     totals = state.totals
-    chosen = _choose(state)
     counts = {
         "replicas": state.leader_set.status_replicas,
         "readyReplicas": totals.ready,
         "updatedReplicas": totals.updated,
         "observedGeneration": state.set_.generation,
     }
-    wanted: dict[str, Any] = {name: value for name, value in counts.items() if value}
-    wanted["hpaPodSelector"] = state.status.get("hpaPodSelector") or (
-        f"{names.SET_NAME}={state.name.name},{names.WORKER_INDEX}=0"
-    )
-    wanted["conditions"] = _conditions(_known_conditions(state), chosen, generation=state.set_.generation, at_ms=at_ms)
-    return wanted, chosen
+    return counts if all(counts.values()) else {name: value for name, value in counts.items() if value}
+
+
+def _is_known(state: Aggregate, counts: dict[str, int], chosen: tuple[str, ...]) -> bool:
+    """Whether ``_wanted`` would be the status that is known: mostly it is, and nothing has to be built to see it."""
+    assert state.set_ is not None
+    status = state.status
+    if len(status) != len(counts) + _NO_COUNTS or not status.get("hpaPodSelector"):
+        return False
+    for name, value in counts.items():
+        if status.get(name) != value:
+            return False
+    known, generation = _known_conditions(state), state.set_.generation
+    for condition in known:
+        if not _stays(condition, chosen, generation=generation):
+            return False
+    present = [condition["type"] for condition in known]
+    return all(name in present for name in chosen)
+
+
+def _wanted(state: Aggregate, counts: dict[str, int], chosen: tuple[str, ...], *, at_ms: int) -> dict[str, Any]:
+    """The status that the set should have; of the conditions chosen the first one names the event."""
+    assert state.set_ is not None
+    selector = state.status.get("hpaPodSelector") or f"{names.SET_NAME}={state.name.name},{names.WORKER_INDEX}=0"
+    conditions = _conditions(_known_conditions(state), chosen, generation=state.set_.generation, at_ms=at_ms)
+    return {**counts, "hpaPodSelector": selector, "conditions": conditions}
 
 
 def _known_conditions(state: Aggregate) -> list[Condition]:
@@ -122,12 +146,19 @@ def _conditions(known: list[Condition], chosen: tuple[str, ...], *, generation: 
     ]
 
 
+def _stays(condition: Condition, chosen: tuple[str, ...], *, generation: int) -> bool:
+    """Whether a condition is as it should be beside, or among, those chosen."""
+    is_true, name = condition.get("status") == "True", condition["type"]
+    if name in chosen:
+        return is_true and condition.get("observedGeneration") == generation
+    return not (is_true and name in _EXCLUDED[chosen]) and condition.get("observedGeneration") == generation
+
+
 def _moved(condition: Condition, chosen: tuple[str, ...], *, generation: int, at_ms: int) -> Condition:
     name, status = condition["type"], condition.get("status")
-    if name in chosen:
-        if status != "True":
-            return _true(name, generation=generation, at_ms=at_ms)
-    elif status == "True" and any(name in _EXCLUDES[other] for other in chosen):
+    if name in chosen and status != "True":
+        return _true(name, generation=generation, at_ms=at_ms)
+    if name in _EXCLUDED[chosen] and status == "True":
         # Reason and message stay those of the True state.
         change = {"status": "False", "observedGeneration": generation, "lastTransitionTime": _rfc3339(at_ms)}
         return condition | change

@@ -33,12 +33,15 @@ def newest(state: Aggregate, key: str, *, data: str = "") -> str:
 
     With ``data``: among those with exactly these bytes. Empty where there is none.
     """
-    found = [
-        (revision.number, name)
-        for name, revision in state.revisions.items()
-        if revision.key == key and _belongs(state, revision) and (not data or bytes(revision.data) == data.encode())
-    ]
-    return max(found)[1] if found else ""
+    best: tuple[int, str] | None = None
+    for name, revision in state.revisions.items():
+        if revision.key != key or not _belongs(state, revision):
+            continue
+        if data and bytes(revision.data) != data.encode():
+            continue
+        if best is None or (revision.number, name) > best:
+            best = (revision.number, name)
+    return best[1] if best is not None else ""
 
 
 def decide_revision(draft: Draft) -> str:

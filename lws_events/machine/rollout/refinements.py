@@ -29,8 +29,10 @@ def without_new_surge(now: Situation, planned: Plan) -> Plan:
 
 
 def _takes_no_surge(now: Situation, planned: Plan) -> bool:
-    has_surge = now.present is not None and now.present.replicas > now.replicas
-    return is_at_rest(now) and (planned.why == "scaled" or (planned.why == "step" and not has_surge))
+    if planned.why == "step":
+        has_surge = now.present is not None and now.present.replicas > now.replicas
+        return not has_surge and is_at_rest(now)
+    return planned.why == "scaled" and is_at_rest(now)
 
 
 def is_at_rest(now: Situation) -> bool:

@@ -57,7 +57,10 @@ def _has_new_topology(spec: SetSpec, have: Standing) -> bool:
 
     Only those are compared that go into the template; metadata has all of them.
     """
-    return any(have.topology.get(name, "") != value for name, value in spec.topology.items())
+    for name, value in spec.topology.items():  # noqa: SIM110 (a generator costs more than the few entries)
+        if have.topology.get(name, "") != value:
+            return True
+    return False
 
 
 def _because(have: Standing | None, now: Situation, plan: Plan, *, key: str) -> str:

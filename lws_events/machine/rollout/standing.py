@@ -3,6 +3,7 @@
 A watch lags behind our own writes. A plan made from an old view would take a step twice.
 """
 
+import functools
 import re
 from typing import Final, NamedTuple
 
@@ -15,6 +16,8 @@ from lws_events.machine.rollout.planner import Present
 from lws_events.machine.state import Aggregate, AppliedLeader, precedes
 
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,10}")
+_NOTED_MAX: Final = 1024
+"""How many numbers of replicas stay read: they are asked for with each event of a set."""
 
 
 class Standing(NamedTuple):
@@ -42,11 +45,15 @@ def standing(state: Aggregate, *, replicas: int) -> Standing | None:
 
 
 def _standing(key: str, have: int, partition: int, *, annotations: dict[str, str], replicas: int) -> Standing:
-    noted = annotations.get(names.REPLICAS, "")
     # Without a readable annotation the number counts as unchanged (spec D28).
-    wanted = int(noted) if _NUMBER.fullmatch(noted) else replicas
+    noted = _noted(annotations.get(names.REPLICAS, ""))
     topology = {name: annotations[name] for name in names.TOPOLOGY_KEYS if annotations.get(name)}
-    return Standing(key, Present(have, partition, wanted), topology)
+    return Standing(key, Present(have, partition, replicas if noted is None else noted), topology)
+
+
+@functools.lru_cache(maxsize=_NOTED_MAX)
+def _noted(text: str) -> int | None:
+    return int(text) if _NUMBER.fullmatch(text) else None
 
 
 class _RollingUpdate(msgspec.Struct):
