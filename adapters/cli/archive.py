@@ -1,15 +1,17 @@
 """``lws-events journal archive|restore|check``: the journal in a safe place, back from there, and unchanged."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from adapters.cli.errors import FAILED
 from adapters.cli.options import JournalSource, Output, OutputOption, help_text, reads_journal
+from adapters.cli.seals import SealOption
 
 if TYPE_CHECKING:
-    from adapters.journal.archive.checking import Checked
+    from adapters.cli.reading import JournalReader
+    from adapters.journal.archive.checking import Check
 
 PlaceOption = Annotated[
     str,
@@ -98,46 +100,54 @@ def restore(
 
 
 @reads_journal
-def check(source: JournalSource, archive: ArchiveOption = None, output: OutputOption = Output.TABLE) -> None:
-    """Compute the running hash of both streams, and show where a journal is damaged or differs from its archive.
+def check(
+    source: JournalSource,
+    archive: ArchiveOption = None,
+    seal: SealOption = None,
+    output: OutputOption = Output.TABLE,
+) -> None:
+    """Show whether a journal is what it was: complete, readable, as it was sealed, the same as its archive.
 
-    Without an archive it shows whether every record is there and can be read, and the hashes up to the end: compare
-    them with those that were noted before. Exit code 1: something is wrong.
+    A break in the running hash is shown with its place. Whoever can write the journal can write its seals anew:
+    [bold]--seal[/bold] proves it by one that was noted elsewhere (`journal seal`). Exit code 1: something is wrong.
 
     Examples:
 
       lws-events journal check
+      lws-events journal check --seal 3f0c9a1be2d4
       lws-events journal check --archive s3://backup/journal -o json
     """
     from adapters.cli.printing import console, print_json
     from adapters.cli.reading import open_for_reading
-    from adapters.journal.archive.checking import check_journal
-    from adapters.journal.archive.restoring import archived_cluster
-    from adapters.journal.archive.store import open_store
+    from adapters.cli.seals import check_lines
 
     with open_for_reading(source) as reader:
-
-        async def checked() -> "list[Checked]":
-            if archive is None:
-                return await check_journal(reader.journal)
-            async with open_store(archive) as store:
-                await archived_cluster(store, reader.cluster, place=archive)  # else there is nothing to compare with
-                return await check_journal(reader.journal, store)
-
-        found = reader.wait(checked())
+        found = checked(reader, archive=archive, seal=seal)
     if output is Output.JSON:
-        print_json({one.stream: one for one in found})
+        print_json(
+            {"sound": found.is_sound, "events": found.events, "decisions": found.decisions, "seals": found.seals}
+        )
     else:
-        for one in found:
-            console().print(_sentence(one), markup=False, soft_wrap=True)
-    if any(one.problem for one in found):
+        for line in check_lines(found):
+            console().print(line, markup=False, soft_wrap=True)
+    if not found.is_sound:
         raise typer.Exit(FAILED)
 
 
-def _sentence(one: Any) -> str:
-    compared = f", {one.compared:,} compared with the archive" if one.compared else ""
-    text = f"{one.stream}: {one.first}-{one.last}{compared}, hash {one.hash or 'unknown: it began before'}"
-    return f"{text}\n  {one.problem}" if one.problem else text
+def checked(reader: "JournalReader", *, archive: str | None, seal: str | None) -> "Check":
+    """The journal, its seals, and its archive where one is given. Raises as the journal and the archive do."""
+    from adapters.journal.archive.checking import Check, check_journal
+    from adapters.journal.archive.restoring import archived_cluster
+    from adapters.journal.archive.store import open_store
+
+    async def compared() -> Check:
+        if archive is None:
+            return await check_journal(reader.journal, noted=seal or "")
+        async with open_store(archive) as store:
+            await archived_cluster(store, reader.cluster, place=archive)  # else there is nothing to compare with
+            return await check_journal(reader.journal, store, noted=seal or "")
+
+    return reader.wait(compared())
 
 
 def add_to(app: typer.Typer) -> None:

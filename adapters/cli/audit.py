@@ -9,6 +9,7 @@ from typer.core import TyperGroup
 
 from adapters.cli.errors import FAILED, WrongUsage
 from adapters.cli.options import JournalSource, help_text, reads_journal
+from adapters.cli.seals import SealOption
 from adapters.cli.timeline import SinceOption, UntilOption
 
 if TYPE_CHECKING:
@@ -93,6 +94,14 @@ ArchiveOption = Annotated[
         show_default=False,
     ),
 ]
+CheckOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--check/--no-check",
+        help="Compare the running hash of the whole journal with its seals.",
+        show_default="unless only one SET is read",
+    ),
+]
 OutputOption = Annotated[
     AuditOutput, typer.Option("--output", "-o", help="For people, programs, spreadsheets or databases.")
 ]
@@ -112,13 +121,15 @@ def rows(
     since: SinceOption = None,
     until: UntilOption = None,
     archive: ArchiveOption = None,
+    seal: SealOption = None,
+    check: CheckOption = None,
     output: OutputOption = AuditOutput.TABLE,
 ) -> None:
     """Print one row for each fact of audit, of each set in the order of the journal.
 
-    A user is known where the webhooks of this controller admitted the change; else it is not recorded. With
-    [bold]--archive[/bold] a break in the running hash is told on standard error, and the exit code is 1. Parquet needs
-    an extra: pip install 'lws-events\\[parquet]'.
+    A user is known where the webhooks of this controller admitted the change; else it is not recorded. The running
+    hash is compared with the seals of the journal: a break is told on standard error, and the exit code is 1. Parquet
+    needs an extra: pip install 'lws-events\\[parquet]'.
 
     Examples:
 
@@ -132,7 +143,7 @@ def rows(
 
     kinds = _kinds(kind)
     with open_for_reading(source) as reader:
-        is_sound = archive is None or _is_sound(reader, archive)
+        is_sound = _is_sound(reader, archive=archive, seal=seal, asked=check, reads_all=set_ is None)
         name = None if set_ is None else reader.find_set(set_, namespace=namespace)
         asked = _asked(reader, source, name, since=since, until=until, namespace=namespace, user=user, kinds=kinds)
         write(begin_reading(reader).rows(name, asked), output)
@@ -148,6 +159,8 @@ def report(
     namespace: NamespaceOption = None,
     since: SinceOption = None,
     until: UntilOption = None,
+    seal: SealOption = None,
+    check: CheckOption = None,
     output: ReportOutputOption = ReportOutput.TABLE,
 ) -> None:
     """Sum up each set over a period: restarts by reason, time to ready, unavailability, rollouts, changes by user.
@@ -165,14 +178,17 @@ def report(
     from projections.audit.report import report as summed_up
 
     with open_for_reading(source) as reader:
+        is_sound = _is_sound(reader, seal=seal, asked=check, reads_all=set_ is None)
         name = None if set_ is None else reader.find_set(set_, namespace=namespace)
         asked = _asked(reader, source, name, since=since, until=until, namespace=namespace)
         reports = summed_up(begin_reading(reader).rows(name, asked))
     if output is ReportOutput.JSON:
         print_json_array(reports)
-        return
-    for line in markdown(reports) if output is ReportOutput.MARKDOWN else table(reports):
-        sys.stdout.write(line + "\n")
+    else:
+        for line in markdown(reports) if output is ReportOutput.MARKDOWN else table(reports):
+            sys.stdout.write(line + "\n")
+    if not is_sound:
+        raise typer.Exit(FAILED)
 
 
 def _kinds(text: str | None) -> tuple[str, ...] | None:
@@ -218,8 +234,20 @@ def _asked(
     )
 
 
-def _is_sound(reader: "JournalReader", archive: str | None, seal: str | None) -> bool:
-    """Whether the journal is as it was sealed, and the same as its archive; what is not is told."""
+def _is_sound(
+    reader: "JournalReader",
+    *,
+    archive: str | None = None,
+    seal: str | None = None,
+    asked: bool | None = None,
+    reads_all: bool,
+) -> bool:
+    """Whether the journal is as it was sealed, and the same as its archive; what is not is told.
+
+    Not looked at where only one set is read and nobody has asked: it means to read everything.
+    """
+    if asked is False or not (reads_all or asked or archive or seal):
+        return True
     from adapters.cli.archive import checked
     from adapters.cli.printing import remark
     from adapters.cli.seals import seal_lines

@@ -10,6 +10,7 @@ import typer
 from adapters.cli.archive import add_to as add_archive_commands
 from adapters.cli.errors import WrongUsage
 from adapters.cli.options import JournalSource, Output, OutputOption, help_text, reads_journal
+from adapters.cli.seals import add_to as add_seal_commands
 
 if TYPE_CHECKING:
     from adapters.cli.reading import JournalReader
@@ -186,6 +187,7 @@ def _report(verb: str, done: "Transferred", path: Path, output: Output, *, logs:
 
 
 add_archive_commands(app)
+add_seal_commands(app)
 app.command("export", help=help_text(export))(export)
 app.command("import", help=help_text(import_))(import_)
 app.command("index", help=help_text(index))(index)

@@ -12,8 +12,9 @@ import structlog
 
 from adapters.controller.recorded import decision_at
 from adapters.journal.epoch import begin_epoch, ensure_epoch, epochs
-from adapters.journal.errors import JournalFull, JournalUnavailable
+from adapters.journal.errors import JournalDamaged, JournalFull, JournalMissing, JournalUnavailable
 from adapters.journal.port import Journal
+from adapters.journal.seals.model import newest
 from adapters.nats.connection import Connection, ConnectionSettings, connect
 from adapters.nats.embedded import EmbeddedServer
 from adapters.nats.journal import open_journal
@@ -103,18 +104,36 @@ async def begin_epoch_if_needed(journal: Journal) -> None:
     present = await ensure_epoch(journal.events, journal.cluster, new_epoch=_new_epoch(), at_ms=now_ms)
     if present.started:
         return
+    sealed = await _sealed_through(journal)
     last = await decision_at(journal.decisions, await journal.decisions.last_sequence())
-    if last is None:
-        return
-    # Read after the decision: another controller, which leads, may be adding to both.
+    # Read after decision and seal: another controller, which leads, may be adding to all of them.
     last_event = await journal.events.last_sequence()
-    if last.epoch == present.epoch:
-        lost = last.cause > last_event
-    else:
-        lost = last.epoch not in [epoch async for epoch in epochs(journal.events, journal.cluster)]
+    lost = sealed > last_event
+    if last is not None and not lost:
+        if last.epoch == present.epoch:
+            lost = last.cause > last_event
+        else:
+            lost = last.epoch not in [epoch async for epoch in epochs(journal.events, journal.cluster)]
     if lost:
-        _log.warning("the journal has lost its tail", last_event=last_event, last_decided=last.cause)
+        _log.warning(
+            "the journal has lost its tail",
+            last_event=last_event,
+            last_decided=last.cause if last else 0,
+            sealed_through=sealed,
+        )
         await begin_epoch(journal.events, journal.cluster, new_epoch=_new_epoch(), at_ms=now_ms)
+
+
+async def _sealed_through(journal: Journal) -> int:
+    """How far the events were sealed; 0 where that is not known."""
+    if journal.seals is None:
+        return 0
+    try:
+        found = await newest(journal.seals)
+    except (JournalDamaged, JournalMissing) as error:
+        _log.error("the newest seal of the journal cannot be read", error=str(error))
+        return 0
+    return found.sealing.seal.events.through if found and found.sealing else 0
 
 
 def _new_epoch() -> str:

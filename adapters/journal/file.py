@@ -12,15 +12,20 @@ from pathlib import Path
 from typing import Final, NamedTuple, NoReturn
 
 from adapters.journal.errors import JournalReadOnly
-from adapters.journal.file_format import KINDS, StreamKind, read_file, read_header
+from adapters.journal.file_format import IN_FRONT, KINDS, StreamKind, read_file, read_header
 from adapters.journal.index.directory import set_key
 from adapters.journal.index.reading import Index, open_index
 from adapters.journal.log_file import FileLogs, logs_beside
 from adapters.journal.port import BATCH_MESSAGES_MAX, Journal, Latest, Message, Record, StreamInfo
 from adapters.journal.subject_filter import matcher
-from lws_events.subjects import DECISIONS, EVENTS, SET, SNAPSHOTS, encode_token, observations_filter
+from lws_events.subjects import DECISIONS, EVENTS, SEALS, SET, SNAPSHOTS, encode_token, observations_filter
 
-_ROOTS: Final[dict[StreamKind, str]] = {"events": EVENTS, "decisions": DECISIONS, "snapshots": SNAPSHOTS}
+_ROOTS: Final[dict[StreamKind, str]] = {
+    "events": EVENTS,
+    "decisions": DECISIONS,
+    "snapshots": SNAPSHOTS,
+    "seals": SEALS,
+}
 
 
 class FileStream:
@@ -93,9 +98,9 @@ class FileStream:
 
     def _records(self, subject_filter: str, from_sequence: int, to_sequence: int) -> Iterator[Record]:
         """A superset of what is asked for."""
-        if self._kind == "snapshots":  # they come first in the file, and are in no index
-            every = (found for found in read_file(self._path))
-            return (found.record for found in takewhile(lambda found: found.stream == "snapshots", every))
+        if self._kind in IN_FRONT:  # and in no index
+            front = takewhile(lambda found: found.stream in IN_FRONT, read_file(self._path))
+            return (found.record for found in front if found.stream == self._kind)
         if self._index is not None:
             key = set_key(subject_filter)
             if key is not None:
@@ -126,7 +131,8 @@ def open_file(path: Path) -> Journal:
 
     snapshots = stream("snapshots") if found.infos["snapshots"].messages else None
     logs = FileLogs(logs_beside(path)) if logs_beside(path).exists() else None
-    return Journal(found.cluster, stream("events"), stream("decisions"), logs, snapshots=snapshots)
+    seals = stream("seals") if found.infos["seals"].messages else None
+    return Journal(found.cluster, stream("events"), stream("decisions"), logs, snapshots=snapshots, seals=seals)
 
 
 def survey(path: Path) -> Survey:

@@ -32,10 +32,12 @@ from adapters.journal.port import Record
 FORMAT: Final = "lws-events-journal"
 VERSION: Final = 1
 
-StreamKind = Literal["events", "decisions", "snapshots"]
+StreamKind = Literal["events", "decisions", "snapshots", "seals"]
 
 
-KINDS: Final[tuple[StreamKind, ...]] = ("events", "decisions", "snapshots")
+KINDS: Final[tuple[StreamKind, ...]] = ("events", "decisions", "snapshots", "seals")
+IN_FRONT: Final[tuple[StreamKind, ...]] = ("snapshots", "seals")
+"""What stands before all events and decisions: it is read without reading those."""
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,6 +56,7 @@ class End(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     events: int
     decisions: int
     snapshots: int = 0
+    seals: int = 0
 
 
 class FileRecord(NamedTuple):

@@ -18,8 +18,9 @@ import msgspec
 
 from adapters.journal.epoch import current_epoch
 from adapters.journal.errors import ImportRefused, JournalDamaged, JournalError
-from adapters.journal.file_format import KINDS, JournalFileWriter, StreamKind, read_file, read_header
+from adapters.journal.file_format import IN_FRONT, KINDS, JournalFileWriter, StreamKind, read_file, read_header
 from adapters.journal.port import BATCH_MESSAGES_MAX, Journal, Message, Record, Stream
+from adapters.journal.seals.model import sealed_up_to
 
 
 class Transferred(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +44,7 @@ async def export_journal(journal: Journal, path: Path) -> Transferred:
 
     Every decision's cause is in it. Raises ``JournalUnavailable``, and ``OSError`` about the file.
     """
+    last_seal = await sealed_up_to(journal)  # first: what is sealed is in the file
     last_decision = await journal.decisions.last_sequence()  # before the events: no decision without its cause
     last_event = await journal.events.last_sequence()
     epoch = await current_epoch(journal.events, journal.cluster)
@@ -52,6 +54,10 @@ async def export_journal(journal: Journal, path: Path) -> Transferred:
             async with aclosing(_records(journal.snapshots, await journal.snapshots.last_sequence())) as snapshots:
                 async for record in snapshots:
                     writer.add("snapshots", record)
+        if journal.seals is not None:
+            async with aclosing(_records(journal.seals, last_seal)) as seals:
+                async for record in seals:
+                    writer.add("seals", record)
         async with (
             aclosing(_records(journal.events, last_event)) as events,
             aclosing(_records(journal.decisions, last_decision)) as decisions,
@@ -100,6 +106,8 @@ class _Import:
         self._streams: dict[StreamKind, Stream] = {"events": journal.events, "decisions": journal.decisions}
         if journal.snapshots is not None:
             self._streams["snapshots"] = journal.snapshots
+        if journal.seals is not None:
+            self._streams["seals"] = journal.seals
         self._waiting: dict[StreamKind, list[Message]] = {kind: [] for kind in KINDS}
         self._before = expected.before
         self._stored: dict[StreamKind, int] = dict(expected.before)
@@ -147,7 +155,10 @@ async def _require_target(path: Path, journal: Journal, expected: "_Expected") -
             "nothing was imported"
         )
     before = expected.before
-    for stream, begins in ((journal.events, before["events"]), (journal.decisions, before["decisions"])):
+    targets = [(journal.events, before["events"]), (journal.decisions, before["decisions"])]
+    if journal.seals is not None:
+        targets.append((journal.seals, 0))
+    for stream, begins in targets:
         info = await stream.info()
         if info.messages or info.last_sequence not in (0, begins):
             raise ImportRefused(
@@ -177,9 +188,9 @@ def restorable(path: Path) -> _Expected:
     before: dict[StreamKind, int] = dict.fromkeys(KINDS, 0)
     try:
         for line, kind, record in read_file(path):
-            begins = not last[kind] and bool(last["snapshots"])
+            begins = not last[kind] and bool(last["snapshots"]) and kind not in IN_FRONT
             if begins or kind == "snapshots":
-                before[kind] = record.sequence - 1 if kind != "snapshots" else 0
+                before[kind] = record.sequence - 1 if begins else 0
             elif record.sequence != last[kind] + 1:
                 raise JournalDamaged(
                     f"{path}, line {line}: {kind} go from sequence {last[kind]} to {record.sequence}; a journal with "

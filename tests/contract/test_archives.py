@@ -173,35 +173,36 @@ async def test_tampering_shows(memory: MemoryJournal, store: DirectoryStore, har
             await store.put(name, gzip.compress(b"".join([*lines[:1], *lines[2:]])))
     with pytest.raises((ArchiveDamaged, ArchiveUnavailable)):
         _ = [record async for record in read_archive(store, "test", "events")]
-    problems = [one.problem for one in await check_journal(memory.journal, store)]
-    assert problems[0] != ""
-    assert problems[1] == ""
+    check = await check_journal(memory.journal, store)
+    assert check.events.problem != ""
+    assert check.decisions.problem == ""
 
 
 async def test_a_check_finds_nothing_where_nothing_is_wrong(memory: MemoryJournal, store: DirectoryStore) -> None:
     await archived(memory, store)
-    found, decided = await check_journal(memory.journal, store)
-    assert (found.problem, decided.problem) == ("", "")
+    check = await check_journal(memory.journal, store)
+    found = check.events
+    assert check.is_sound
     assert found.compared == len(memory.events.records)
     assert found.hash == (await segments(store, "test", "events"))[-1].after
-    assert (await check_journal(memory.journal))[0].hash == found.hash
+    assert (await check_journal(memory.journal)).events.hash == found.hash
     await memory.events.purge(before=9)
-    purged, _ = await check_journal(memory.journal, store)
+    purged = (await check_journal(memory.journal, store)).events
     assert (purged.first, purged.hash, purged.problem) == (9, found.hash, "")
-    assert (await check_journal(memory.journal))[0].hash == ""
+    assert (await check_journal(memory.journal)).events.hash == ""
 
 
 async def test_a_check_shows_what_was_changed_in_the_journal(memory: MemoryJournal, store: DirectoryStore) -> None:
     await archived(memory, store)
     changed = memory.events.records[11]
     memory.events._records[11] = Record(12, changed.subject, changed.data.replace(b"sample", b"simple"), changed.at_ns)
-    found, _ = await check_journal(memory.journal, store)
+    found = (await check_journal(memory.journal, store)).events
     assert "events 12 is not what was archived" in found.problem
-    assert found.last == 11
+    assert found.compared == 11
     memory.events._records[11] = Record(12, changed.subject, b"{", changed.at_ns)
-    assert "events 12 cannot be read" in (await check_journal(memory.journal))[0].problem
+    assert "events 12 cannot be read" in (await check_journal(memory.journal)).events.problem
     del memory.events._records[11], memory.events._sequences[11]
-    assert "events 12 to 12 are missing" in (await check_journal(memory.journal))[0].problem
+    assert "events 12 to 12 are missing" in (await check_journal(memory.journal)).events.problem
 
 
 async def test_an_archive_of_several_clusters_asks_which(memory: MemoryJournal, store: DirectoryStore) -> None:

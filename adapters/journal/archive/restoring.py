@@ -39,6 +39,8 @@ async def restore_file(store: BlobStore, cluster: str, path: Path) -> Transferre
     with JournalFileWriter(path, cluster=cluster, epoch=epoch) as writer:
         for record in await archived_snapshots(store, cluster):
             writer.add("snapshots", record)
+        async for record in read_archive(store, cluster, "seals"):
+            writer.add("seals", record)
         async for kind, record in _by_time(store, cluster):
             writer.add(kind, record)
             counts[kind] += 1

@@ -2,6 +2,7 @@
 
     <cluster>/events/<first>-<last>-<hash after>.jsonl.gz
     <cluster>/decisions/…
+    <cluster>/seals/…
     <cluster>/snapshots/<first event>.jsonl.gz    of a journal that was purged before it was archived
 
 The first line says what the others are; those are lines of an exported file. A segment is stored whole and never
@@ -18,15 +19,16 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from adapters.journal.chain import START, link
 from adapters.journal.archive.errors import ArchiveDamaged
 from adapters.journal.archive.store import BlobStore
+from adapters.journal.chain import START, link
 from adapters.journal.errors import JournalDamaged
 from adapters.journal.file_format import encode_record, parse_record
 from adapters.journal.port import Journal, Record, Stream
+from adapters.journal.seals.model import sealed_up_to
 from lws_events.subjects import encode_token
 
-ArchivedStream = Literal["events", "decisions"]
+ArchivedStream = Literal["events", "decisions", "seals"]
 STREAMS: Final[tuple[ArchivedStream, ...]] = ("events", "decisions")
 
 _SEGMENT_BYTES: Final = 8 * 1024 * 1024
@@ -86,6 +88,8 @@ class Archiver:
         Raises ``ArchiveUnavailable``, ``ArchiveDamaged`` (what is there is not the beginning of this journal, or
         something was purged before it was archived), ``JournalUnavailable``.
         """
+        seals = self._journal.seals
+        last_seal = await sealed_up_to(self._journal)  # before all: what is sealed is there
         decisions = await self._journal.decisions.last_sequence()  # first: no decision without its cause
         bounds = {"decisions": decisions, "events": await self._journal.events.last_sequence()}
         done: dict[str, Archived] = {}
@@ -98,6 +102,11 @@ class Archiver:
                 await self._store_snapshots()
             await self._add(stream, kind, present[-1] if present else None, to_sequence=bounds[kind])
             done[kind] = summary(await segments(self._store, self._journal.cluster, kind))
+        if seals is not None and last_seal:
+            present = await segments(self._store, self._journal.cluster, "seals")
+            if present:
+                await self._require_same(seals, "seals", present[-1], last_seal)
+            await self._add(seals, "seals", present[-1] if present else None, to_sequence=last_seal)
         return done
 
     async def _add(self, stream: Stream, kind: ArchivedStream, last: SegmentName | None, *, to_sequence: int) -> None:

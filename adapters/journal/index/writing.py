@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from adapters.journal.file import survey
-from adapters.journal.file_format import StreamKind, read_file
+from adapters.journal.file_format import IN_FRONT, StreamKind, read_file
 from adapters.journal.index.directory import (
     MAGIC,
     VERSION,
@@ -48,7 +48,7 @@ def build_index(path: Path, *, on_progress: Callable[[int], None] | None = None)
         with os.fdopen(descriptor, "wb") as file:
             segments = _Segments(file)
             for count, (_, kind, record) in enumerate(read_file(path), start=1):
-                if kind != "snapshots":
+                if kind not in IN_FRONT:
                     segments.add(kind, record)
                 if on_progress is not None and count % _TOLD_EVERY == 0:
                     on_progress(count)
