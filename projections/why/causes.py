@@ -80,7 +80,7 @@ def cause_of_restart(name: str, pod: PodObserved) -> Cause:
     """A container ended and was started again in place."""
     if pod.last_exit is None:
         return Cause(category=CONTAINER, what="a container restarted", by="kubelet", pod=name, node=pod.node)
-    return _of_exit(name, pod.last_exit, node=pod.node, then=", and was started again")
+    return _of_exit(name, pod.last_exit, node=pod.node, then="; it was started again")
 
 
 def cause_of_phase(name: str, pod: PodObserved) -> Cause:

@@ -48,6 +48,7 @@ class ControlPlane:
         node_grace_seconds: int = 20,
         eviction_seconds: int = 5,
         components: tuple[Component, ...] = COMPONENTS,
+        accounts: bool = False,
         directory: Path | None = None,
     ) -> None:
         """Nothing is started before the context is entered.
@@ -57,6 +58,7 @@ class ControlPlane:
             node_grace_seconds: a node whose lease is not renewed for so long becomes NotReady.
             eviction_seconds: how long pods stay on a NotReady node before they are deleted.
             components: what runs: all of it, or ``BARE``.
+            accounts: each controller of Kubernetes has an account of its own, as in distributions.
             directory: where everything is kept, and stays; a temporary folder that is removed if absent.
         """
         self._temporary = directory is None
@@ -65,6 +67,7 @@ class ControlPlane:
         self._node_grace_seconds = node_grace_seconds
         self._eviction_seconds = eviction_seconds
         self._components = components
+        self._accounts = accounts
         # The account without which pods are refused is made by the controller manager.
         self._needs_accounts = "kube-controller-manager" in components
         self._children: dict[Component, Child] = {}
@@ -256,6 +259,7 @@ class ControlPlane:
             "--controllers=*",
             "--secure-port=0",
             "--leader-elect=false",
+            f"--use-service-account-credentials={str(self._accounts).lower()}",
             f"--feature-gates={FEATURE_GATES}",
             *CLIENT_LIMITS,
             "--concurrent-statefulset-syncs=20",

@@ -21,7 +21,17 @@ import aiohttp
 import msgspec
 
 from tests.controlplane import nodes, pod_status
-from tests.controlplane.api import MERGE_PATCH, NODES, STRATEGIC_PATCH, Api, ApiError, Connection, core, eventually
+from tests.controlplane.api import (
+    MERGE_PATCH,
+    NODES,
+    STRATEGIC_PATCH,
+    Api,
+    ApiError,
+    Connection,
+    User,
+    core,
+    eventually,
+)
 from tests.controlplane.nodes import NodeSpec
 from tests.controlplane.pod_status import Pod
 from tests.controlplane.pod_watch import follow_bound_pods
@@ -48,9 +58,13 @@ class Kubelets:
         start_seconds: float | Callable[[Pod], float] = 0.0,
         termination_seconds: float | Callable[[Pod], float] = 0.0,
         port: int = 0,
+        user: User | None = None,
     ) -> None:
-        """Nothing is registered before the context is entered. ``port``: where they are asked for logs; 0: nowhere."""
-        self._api = Api(connection, user_agent="lws-events-test-kubelets", connections_max=WRITES_MAX + 2)
+        """Nothing is registered before the context is entered.
+
+        ``port``: where they are asked for logs; 0: nowhere. ``user``: who they are to the API server.
+        """
+        self._api = Api(connection, user_agent="lws-events-test-kubelets", connections_max=WRITES_MAX + 2, user=user)
         self._specs = {spec.name: spec for spec in specs}
         self.start_seconds = start_seconds
         self.termination_seconds = termination_seconds

@@ -5,6 +5,7 @@ other processes of the same program. Deliberately absent: leader election (a tes
 """
 
 import asyncio
+import base64
 import contextlib
 import os
 import shutil
@@ -20,12 +21,13 @@ from adapters.journal.port import Journal, Record
 from adapters.nats.connection import connect
 from adapters.nats.embedded import server_for_reading
 from adapters.nats.journal import open_journal_for_reading
+from adapters.webhooks.configuration import RECORDING, recording_configuration, url_client
 from lws_events.decisions import LifecycleFact, decode
 from lws_events.subjects import SetName, parse
 from tests.controlplane.api import Api, ApiError, eventually, leaderworkersets
 from tests.controlplane.certificates import make_authority, write_server_certificate
 from tests.controlplane.cluster import free_ports
-from tests.controlplane.installation import install_webhooks
+from tests.controlplane.installation import VALIDATING, install_webhooks
 from tests.controlplane.processes import Child
 
 PROGRAM: Final = str(Path(sys.executable).with_name("lws-events"))
@@ -101,6 +103,14 @@ class Controller:
             return code == 201 and "networkConfig" in answer["spec"] and denied == 403
 
         await eventually(effective, what="the hooks to be asked")
+
+    async def register_recording(self) -> None:
+        """Install our own webhook configuration with the pods': who deletes, evicts and scales is recorded."""
+        client = url_client(f"https://127.0.0.1:{self._webhook_port}")
+        manifest = recording_configuration(client, pods=True)
+        for webhook in manifest["webhooks"]:
+            webhook["clientConfig"]["caBundle"] = base64.b64encode(self._authority.pem).decode()
+        await self._api.apply(f"{VALIDATING}/{RECORDING}", manifest)
 
     async def ask(self, *arguments: str) -> Any:
         """What another process of the program says about the journal, as JSON. Raises ``AssertionError``."""

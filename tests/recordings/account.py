@@ -26,6 +26,7 @@ RELEASES: Final = User("releases@example.test", ("ci",))
 MAINTENANCE: Final = User("maintenance@example.test", ("infra",))
 ON_CALL: Final = User("on-call@example.test", ("sre",))
 AUTOSCALER: Final = User("system:serviceaccount:kube-system:horizontal-pod-autoscaler", ("system:serviceaccounts",))
+KUBELETS: Final = User("system:node:kubelets", ("system:nodes", "system:masters"))
 USERS: Final = (RELEASES, MAINTENANCE, ON_CALL, AUTOSCALER)
 
 _RBAC: Final = "/apis/rbac.authorization.k8s.io/v1"

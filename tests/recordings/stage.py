@@ -24,7 +24,7 @@ from tests.controlplane.nodes import NodeSpec
 from tests.controlplane.pod_status import Pod
 from tests.e2e.controller import PROGRAM, Controller
 from tests.e2e.features.sets import Sets, is_ready
-from tests.recordings.account import USERS, install
+from tests.recordings.account import KUBELETS, USERS, install
 
 NAMESPACE: Final = "default"
 RACK: Final = "topology.kubernetes.io/rack"
@@ -174,13 +174,13 @@ async def staged(
     """
     async with AsyncExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        plane = await stack.enter_async_context(ControlPlane())
+        plane = await stack.enter_async_context(ControlPlane(accounts=True))
         api = await stack.enter_async_context(plane.api())
         await install_crd(api, crd())
         kubeconfig = await install(plane, api)
         clients = {user: await stack.enter_async_context(Api(plane.connection, user=user)) for user in USERS}
         logs = await stack.enter_async_context(KubeletLogs(scratch))
-        kubelets = await stack.enter_async_context(Kubelets(plane.connection, nodes, port=logs.port))
+        kubelets = await stack.enter_async_context(Kubelets(plane.connection, nodes, port=logs.port, user=KUBELETS))
         capture = ("--capture-logs", "--capture-logs-timeout", "10s")
         controller = Controller(
             api, kubeconfig=kubeconfig, directory=scratch / "controller", arguments=(*capture, *arguments)
@@ -188,6 +188,7 @@ async def staged(
         await controller.start()
         try:
             await controller.register_webhooks()
+            await controller.register_recording()
             yield Stage(clients, api=api, kubelets=kubelets, logs=logs, controller=controller, folder=folder, pace=pace)
             await controller.verify()
         finally:

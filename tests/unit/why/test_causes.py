@@ -30,11 +30,11 @@ def gone(**fact: Any) -> PodDeleted:
 @pytest.mark.parametrize(
     ("ended", "signal", "words"),
     [
-        (ContainerExit("main", 1, "Error"), "", "container main exited with 1 (Error), and was started again"),
-        (ContainerExit("main", 139, "Error"), "SIGSEGV", "container main exited with 139 (Error) (SIGSEGV), and"),
+        (ContainerExit("main", 1, "Error"), "", "container main exited with 1 (Error); it was started again"),
+        (ContainerExit("main", 139, "Error"), "SIGSEGV", "container main exited with 139 (Error) (SIGSEGV); it"),
         (ContainerExit("main", 200, "Error", 9), "SIGKILL", "container main exited with 200 by signal 9 (Error) (SIGK"),
         (ContainerExit("main", 1, "Error", 63), "signal 63", "container main exited with 1 by signal 63 (Error)"),
-        (ContainerExit("main", 255, "Error"), "", "container main exited with 255 (Error), and"),
+        (ContainerExit("main", 255, "Error"), "", "container main exited with 255 (Error); it"),
     ],
 )
 def test_a_container_that_ended(ended: ContainerExit, signal: str, words: str) -> None:
@@ -48,7 +48,7 @@ def test_a_container_that_was_killed_for_memory() -> None:
     killed = ContainerExit("main", 137, "OOMKilled")
     found = causes.cause_of_restart("sample-0-1", pod(last_exit=killed, restarts=1))
     assert (found.category, found.by, found.signal) == (causes.OUT_OF_MEMORY, "kernel", "SIGKILL")
-    assert found.what == "the kernel killed container main for its memory, and was started again"
+    assert found.what == "the kernel killed container main for its memory; it was started again"
     deleted = causes.cause_of_deletion("sample-0-1", pod(), gone(last_exit=killed), Owners())
     assert deleted.category == causes.OUT_OF_MEMORY
     known_before = causes.cause_of_deletion("sample-0-1", pod(last_exit=killed), gone(last_exit=killed), Owners())
