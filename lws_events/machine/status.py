@@ -63,12 +63,14 @@ def decide_status(draft: Draft) -> None:
         return
     if not draft.can_issue(status_target(state.name.name)):
         return
-    chosen, counts = _choose(state), _counts(state)
-    if _is_known(state, counts, chosen):
+    chosen, counts, generation = _choose(state), _counts(state), state.set_.generation
+    known: list[Condition] = state.status.get("conditions") or []
+    stay = _all_stay(known, chosen, generation=generation)
+    if stay and _are_known(state, counts):
         return
-    wanted = _wanted(state, counts, chosen, at_ms=draft.at_ms)
-    changed = _changed(_known_conditions(state), wanted["conditions"])
-    if not changed and wanted.get("observedGeneration") == state.status.get("observedGeneration"):
+    conditions = known if stay else _conditions(known, chosen, generation=generation, at_ms=draft.at_ms)
+    changed = [] if stay else _changed(known, conditions)
+    if not changed and counts.get("observedGeneration") == state.status.get("observedGeneration"):
         # A clock that was set back must not put the write off for long: then it is done at once.
         elapsed_ms = draft.at_ms - state.status_written_ms
         if 0 <= elapsed_ms < COUNTS_INTERVAL_MS:
@@ -76,6 +78,8 @@ def decide_status(draft: Draft) -> None:
             return
     for condition in changed:
         draft.note(ConditionChanged(condition=condition["type"], status=condition["status"]))
+    selector = state.status.get("hpaPodSelector") or f"{names.SET_NAME}={state.name.name},{names.WORKER_INDEX}=0"
+    wanted = {**counts, "hpaPodSelector": selector, "conditions": conditions}
     draft.issue(
         UpdateSetStatus(name=state.name.name, uid=state.set_.uid, status=as_json(wanted)),
         announce=_announcement(state, chosen, wanted) if changed else None,
@@ -96,34 +100,15 @@ def _counts(state: Aggregate) -> dict[str, int]:
     return counts if all(counts.values()) else {name: value for name, value in counts.items() if value}
 
 
-def _is_known(state: Aggregate, counts: dict[str, int], chosen: tuple[str, ...]) -> bool:
-    """Whether ``_wanted`` would be the status that is known: mostly it is, and nothing has to be built to see it."""
-    assert state.set_ is not None
+def _are_known(state: Aggregate, counts: dict[str, int]) -> bool:
+    """Whether the status that is known has these numbers, a selector and conditions, and nothing else."""
     status = state.status
     if len(status) != len(counts) + _NO_COUNTS or not status.get("hpaPodSelector"):
         return False
-    for name, value in counts.items():
+    for name, value in counts.items():  # noqa: SIM110 (a generator costs more than the few entries)
         if status.get(name) != value:
             return False
-    known, generation = _known_conditions(state), state.set_.generation
-    for condition in known:
-        if not _stays(condition, chosen, generation=generation):
-            return False
-    present = [condition["type"] for condition in known]
-    return all(name in present for name in chosen)
-
-
-def _wanted(state: Aggregate, counts: dict[str, int], chosen: tuple[str, ...], *, at_ms: int) -> dict[str, Any]:
-    """The status that the set should have; of the conditions chosen the first one names the event."""
-    assert state.set_ is not None
-    selector = state.status.get("hpaPodSelector") or f"{names.SET_NAME}={state.name.name},{names.WORKER_INDEX}=0"
-    conditions = _conditions(_known_conditions(state), chosen, generation=state.set_.generation, at_ms=at_ms)
-    return {**counts, "hpaPodSelector": selector, "conditions": conditions}
-
-
-def _known_conditions(state: Aggregate) -> list[Condition]:
-    conditions: list[Condition] = state.status.get("conditions") or []
-    return conditions
+    return True
 
 
 def _choose(state: Aggregate) -> tuple[str, ...]:
@@ -146,12 +131,21 @@ def _conditions(known: list[Condition], chosen: tuple[str, ...], *, generation: 
     ]
 
 
-def _stays(condition: Condition, chosen: tuple[str, ...], *, generation: int) -> bool:
-    """Whether a condition is as it should be beside, or among, those chosen."""
-    is_true, name = condition.get("status") == "True", condition["type"]
-    if name in chosen:
-        return is_true and condition.get("observedGeneration") == generation
-    return not (is_true and name in _EXCLUDED[chosen]) and condition.get("observedGeneration") == generation
+def _all_stay(known: list[Condition], chosen: tuple[str, ...], *, generation: int) -> bool:
+    """Whether the chosen conditions are there, and all are as they should be: mostly so, with nothing to be built."""
+    excluded, missing = _EXCLUDED[chosen], list(chosen)
+    for condition in known:
+        name, is_true = condition["type"], condition.get("status") == "True"
+        if condition.get("observedGeneration") != generation:
+            return False
+        if name in chosen:
+            if not is_true:
+                return False
+            if name in missing:
+                missing.remove(name)
+        elif is_true and name in excluded:
+            return False
+    return not missing
 
 
 def _moved(condition: Condition, chosen: tuple[str, ...], *, generation: int, at_ms: int) -> Condition:

@@ -70,7 +70,7 @@ def _plan(now: Situation) -> Plan:
         if present.replicas < wanted:
             return Plan(present.replicas, wanted, "changed")  # up first, no surge yet
         return Plan(wanted, _surge(now, left=wanted), "changed")
-    if present.partition == 0 and present.replicas == wanted:
+    if is_complete(present, replicas=wanted, changed=False):
         return Plan(0, wanted, "at rest")
     if present.replicas < wanted:
         return Plan(present.partition, wanted, "scaled up")
@@ -78,6 +78,11 @@ def _plan(now: Situation) -> Plan:
     if present.wanted_replicas != wanted:
         return Plan(min(present.partition, now.burst), replicas, "scaled")
     return Plan(next_partition(now, present), replicas, "step")
+
+
+def is_complete(present: Present | None, *, replicas: int, changed: bool) -> bool:
+    """Whether the StatefulSet is at rest as it is wanted. Then a plan depends on no group."""
+    return present is not None and not changed and present.partition == 0 and present.replicas == replicas
 
 
 def _surge(now: Situation, *, left: int) -> int:

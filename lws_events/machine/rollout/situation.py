@@ -5,7 +5,7 @@ from typing import NamedTuple, assert_never
 from lws_events.machine import counting
 from lws_events.machine.marks import number
 from lws_events.machine.rollout import refinements
-from lws_events.machine.rollout.planner import Plan, Present, Situation
+from lws_events.machine.rollout.planner import Plan, Present, Situation, is_complete
 from lws_events.machine.rollout.standing import Standing, standing
 from lws_events.machine.spec import SetSpec
 from lws_events.machine.state import Aggregate
@@ -33,18 +33,15 @@ def plan_for(state: Aggregate, *, key: str) -> Planned:
 
 
 def _situation(state: Aggregate, spec: SetSpec, have: Standing | None, *, key: str) -> Situation:
+    replicas, present = spec.replicas, have.present if have is not None else None
+    max_unavailable = scaled(spec.max_unavailable, replicas, round_up=False)
+    max_surge = min(scaled(spec.max_surge, replicas, round_up=True), replicas)
+    changed = have is not None and (_has_new_revision(have, key) or _has_new_topology(spec, have))
+    if is_complete(present, replicas=replicas, changed=changed):
+        return Situation(replicas, spec.partition, max_unavailable, max_surge, present)  # no group is asked for
     marks = counting.marks_for(state, key=key)
-    return Situation(
-        replicas=spec.replicas,
-        user_partition=spec.partition,
-        max_unavailable=scaled(spec.max_unavailable, spec.replicas, round_up=False),
-        max_surge=min(scaled(spec.max_surge, spec.replicas, round_up=True), spec.replicas),
-        present=have.present if have is not None else None,
-        changed=have is not None and (_has_new_revision(have, key) or _has_new_topology(spec, have)),
-        ready=number(marks.ready),
-        updated=number(marks.updated),
-        outdated=number(marks.outdated),
-    )
+    bits = number(marks.ready), number(marks.updated), number(marks.outdated)
+    return Situation(replicas, spec.partition, max_unavailable, max_surge, present, changed, *bits)
 
 
 def _has_new_revision(have: Standing, key: str) -> bool:
@@ -58,7 +55,7 @@ def _has_new_topology(spec: SetSpec, have: Standing) -> bool:
     Only those are compared that go into the template; metadata has all of them.
     """
     for name, value in spec.topology.items():  # noqa: SIM110 (a generator costs more than the few entries)
-        if have.topology.get(name, "") != value:
+        if have.annotations.get(name, "") != value:
             return True
     return False
 

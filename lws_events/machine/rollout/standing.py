@@ -26,8 +26,8 @@ class Standing(NamedTuple):
     key: str
     """Of the revision it was applied with; empty where there was none."""
     present: Present
-    topology: dict[str, str]
-    """Topology annotations of the set when it was applied."""
+    annotations: dict[str, str]
+    """Of the set when it was applied, its topology annotations among them."""
 
 
 def standing(state: Aggregate, *, replicas: int) -> Standing | None:
@@ -47,8 +47,7 @@ def standing(state: Aggregate, *, replicas: int) -> Standing | None:
 def _standing(key: str, have: int, partition: int, *, annotations: dict[str, str], replicas: int) -> Standing:
     # Without a readable annotation the number counts as unchanged (spec D28).
     noted = _noted(annotations.get(names.REPLICAS, ""))
-    topology = {name: annotations[name] for name in names.TOPOLOGY_KEYS if annotations.get(name)}
-    return Standing(key, Present(have, partition, replicas if noted is None else noted), topology)
+    return Standing(key, Present(have, partition, replicas if noted is None else noted), annotations)
 
 
 @functools.lru_cache(maxsize=_NOTED_MAX)
