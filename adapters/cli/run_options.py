@@ -181,6 +181,18 @@ RUN_OPTIONS: Final = (
         "webhook_secret_name", str, _WEBHOOKS, "Secret that keeps the certificate and its authority.",
         "lws-webhook-server-cert",
     ),
+    RunOption(
+        "admission_requests_bind_address", str, _WEBHOOKS,
+        "Address where the controller takes in who asked for what, from webhook servers; 0: off.", "0",
+    ),
+    RunOption(
+        "admission_requests_url", str, _WEBHOOKS,
+        "Where webhook servers without a journal send that: https://<host>:<port>.", "nowhere",
+    ),
+    RunOption(
+        "admission_requests_token_file", Path, _WEBHOOKS, "Token that they show, for the audience lws-events.",
+        "/var/run/secrets/lws-events/token",
+    ),
     RunOption("health_probe_bind_address", str, _SERVERS, "Address of health and readiness; 0: off.", ":8081"),
     RunOption("health_port", int, _SERVERS, "The same by its port alone.", flags=("--health-port",)),
     RunOption("readiness_endpoint_name", str, _SERVERS, "Path of readiness.", "/readyz"),

@@ -15,6 +15,7 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from adapters.cli.journal_settings import ENVIRONMENT_PREFIX, Seconds
 from adapters.cli.lifecycle_settings import LifecycleSettings
 from adapters.cli.options import default_data_dir
+from adapters.cli.request_settings import RequestSettings
 from adapters.cli.web_settings import WebSettings
 from adapters.kubernetes.election import LEASE_NAME, ElectionSettings, own_namespace
 from adapters.kubernetes.log_capture import LogCaptureSettings
@@ -70,7 +71,7 @@ def _lines(value: Any) -> Any:
     return [line for line in value.splitlines() if line.strip()] if isinstance(value, str) else value
 
 
-class Settings(WebSettings, LifecycleSettings):
+class Settings(WebSettings, LifecycleSettings, RequestSettings):
     """Everything that ``run`` can be told. Make it with ``load_settings``."""
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="forbid")
@@ -101,7 +102,7 @@ class Settings(WebSettings, LifecycleSettings):
 
     webhooks: bool = True
     only_webhooks: bool = False
-    """Serve admission alone: needs no journal, and any number of replicas may run."""
+    """Serve admission alone: needs no journal; any number may run."""
     webhook_host: str = ""
     """Empty: all addresses."""
     webhook_port: int = Field(default=9443, ge=0, le=65535)

@@ -26,6 +26,7 @@ from adapters.controller.operating import serve_metrics, serve_probes
 from adapters.controller.publishing import lifecycle_publisher
 from adapters.controller.reach import Reach
 from adapters.controller.recording import Recorder
+from adapters.controller.requests import Process, relay_of_requests, serve_requests
 from adapters.controller.serving import WebhookSettings, serving_admission
 from adapters.controller.showing import show_page
 from adapters.journal.group_commit import GroupCommit
@@ -111,14 +112,12 @@ class _Process:
         self._stack.push_async_callback(self.background.stop)
         client, aside = await self._clients()
         await serve_metrics(settings, self._metrics, reviews=aside, background=self.background, stack=self._stack)
-        requests = self._requests() if settings.keeps_journal else None
+        requests = await self._requests(aside)
         if settings.webhooks:
             await self._serve_admission(client, requests)
         if settings.keeps_journal:
             journal = await self._open_journal()
-            await show_page(
-                settings, journal, fleet=self._known_sets, background=self.background, stack=self._stack
-            )
+            await show_page(settings, journal, fleet=self._known_sets, background=self.background, stack=self._stack)
             if requests is not None:
                 self._stack.push_async_callback(requests.drained, seconds_max=_REQUESTS_SECONDS)
             if not settings.only_webhooks:
@@ -135,6 +134,7 @@ class _Process:
         """
         settings = self._settings
         works = not settings.only_webhooks or settings.certificate_directory is None
+        works = works or (bool(settings.admission_requests_url) and not settings.keeps_journal)
         if not works and (settings.metrics is None or not settings.metrics_secure):
             return None, None
         access = await credentials.load(str(settings.kubeconfig) if settings.kubeconfig else None)
@@ -147,10 +147,12 @@ class _Process:
         rate = RequestRate(qps=settings.kube_api_qps, burst=settings.kube_api_burst)
         return await self._stack.enter_async_context(ApiClient(access, meter=reach, rate=rate)), aside
 
-    def _requests(self) -> RequestRelay:
-        requests = RequestRelay(self._recorder.record, on_dropped=self._metrics.requests_dropped)
-        self.background.start(requests.run(), name="requests of users")
-        return requests
+    async def _requests(self, api: ApiClient | None) -> RequestRelay | None:
+        """What passes on who asked for what; and the place where the controller takes that in from others."""
+        process = Process(self._metrics, self._health, self.background, self._stack)
+        if api is not None:
+            await serve_requests(self._settings, self._recorder, api=api, process=process)
+        return await relay_of_requests(self._settings, self._recorder, api=api, process=process)
 
     async def _open_journal(self) -> Journal:
         settings = self._settings

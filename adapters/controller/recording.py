@@ -75,8 +75,9 @@ class Recorder:
             subject = event_subject(self._cluster, SetName(request.namespace, candidate), POD, fact.name)
             for record in (await states.latest(subject)).records:
                 known = events.decode(record.data).fact
-                is_pod = isinstance(known, events.PodObserved | events.PodDeleted)
-                if is_pod and record.sequence > newest and fact.uid in ("", known.uid):
+                if not isinstance(known, events.PodObserved | events.PodDeleted):
+                    continue
+                if record.sequence > newest and fact.uid in ("", known.uid):
                     newest, named = record.sequence, msgspec.structs.replace(fact, uid=known.uid)
                     placed = AdmissionRequest(namespace=request.namespace, name=candidate, fact=named)
         return placed

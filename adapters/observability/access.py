@@ -1,4 +1,4 @@
-"""Who may read metrics: whoever the API server knows by a bearer token and lets get the path (spec 10.6).
+"""Who may read metrics (spec 10.6), or else use a path: whoever the API server knows by a bearer token, and lets.
 
 Two questions to the API server, TokenReview and SubjectAccessReview, whose answers hold for a while, so that a scraper
 costs two requests a minute. A token that is refused is answered with 401, where the reference says 500. Tokens are
@@ -74,6 +74,7 @@ class _User(msgspec.Struct):
 class _TokenStatus(msgspec.Struct):
     authenticated: bool = False
     user: _User | None = None
+    audiences: list[str] | None = None
 
 
 class _TokenReview(msgspec.Struct):
@@ -91,9 +92,11 @@ class _AccessReview(msgspec.Struct):
 class Guard:
     """Asks the API server about each request, or remembers what it has said."""
 
-    def __init__(self, reviews: Reviews, *, clock: Clock) -> None:
+    def __init__(self, reviews: Reviews, *, clock: Clock, audience: str = "") -> None:
+        """``audience``: that tokens must be made for; empty: that of the API server."""
         self._reviews = reviews
         self._clock = clock
+        self._audience = audience
         self._known: dict[tuple[str, str, str], tuple[float, Verdict]] = {}
         self._slots = asyncio.Semaphore(_ASKED_AT_ONCE)
         self._waiting = 0
@@ -114,7 +117,7 @@ class Guard:
             async with self._slots:
                 verdict = await self._ask(token.strip(), verb=method.lower(), path=path)
         except (KubernetesError, msgspec.DecodeError) as error:
-            _log.warning("it could not be found out who may read metrics", error=str(error))
+            _log.warning("it could not be found out who may use a path", path=path, error=str(error))
             return Verdict(500, "Authentication failed")
         finally:
             self._waiting -= 1
@@ -123,11 +126,15 @@ class Guard:
 
     async def _ask(self, token: str, *, verb: str, path: str) -> Verdict:
         spec: dict[str, Any] = {"token": token}
+        if self._audience:
+            spec["audiences"] = [self._audience]
         answer = await self._review(TOKEN_REVIEWS, "authentication.k8s.io/v1", "TokenReview", spec)
         status = msgspec.json.decode(answer, type=_TokenReview).status
         user = status.user
         if not status.authenticated or user is None:
             return _UNAUTHORIZED
+        if self._audience and self._audience not in (status.audiences or ()):
+            return _UNAUTHORIZED  # an authenticator that knows no audiences has not looked at it
         spec = {"user": user.username, "nonResourceAttributes": {"path": path, "verb": verb}}
         spec |= {"uid": user.uid, "groups": user.groups or [], "extra": user.extra or {}}
         answer = await self._review(ACCESS_REVIEWS, "authorization.k8s.io/v1", "SubjectAccessReview", spec)
