@@ -73,15 +73,20 @@ def binaries() -> Path:
     folder = _cache() / _fingerprint()
     if not folder.is_dir():
         _cache().mkdir(parents=True, exist_ok=True)
-        with _locked(_cache() / "lock"):
+        with locked(_cache() / "lock"):
             if not folder.is_dir():
                 _build(folder)
     return folder
 
 
-def _cache() -> Path:
+def user_cache() -> Path:
+    """Where programs that tests need are kept, each kind in a folder of its own."""
     base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(base) / "lws-events" / "controlplane"
+    return Path(base) / "lws-events"
+
+
+def _cache() -> Path:
+    return user_cache() / "controlplane"
 
 
 def _fingerprint() -> str:
@@ -110,13 +115,13 @@ def _link_flags() -> str:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
     """Hold an advisory lock that the kernel releases when this process ends, however it ends."""
     with path.open("w") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _say(f"another process builds the control plane; waiting for it ({path})")
+            _say(f"another process builds; waiting for it ({path})")
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
@@ -124,20 +129,21 @@ def _locked(path: Path) -> Iterator[None]:
 def _build(folder: Path) -> None:
     """Build into a folder beside the final one and rename it, so that a half-built folder is never used."""
     started = time.monotonic()
-    go = _go()
+    go = go_tool_chain()
     _say(f"building {len(PROGRAMS)} programs into {folder}, once; this takes minutes")
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="building-") as scratch:
         staging = Path(scratch) / "programs"
         staging.mkdir()
         for number, program in enumerate(PROGRAMS, start=1):
             _say(f"building {program.name} ({number} of {len(PROGRAMS)}, {time.monotonic() - started:.0f} s so far)")
-            _build_program(go, program, staging / program.name)
+            build_program(go, program, staging / program.name, link_flags=_link_flags())
         staging.rename(folder)
     _say(f"built in {time.monotonic() - started:.0f} s")
 
 
-def _build_program(go: str, program: Program, target: Path) -> None:
-    command = [go, "build", "-trimpath", "-ldflags", _link_flags(), "-o", str(target), program.package]
+def build_program(go: str, program: Program, target: Path, *, link_flags: str) -> None:
+    """Build one program. Raises ``BuildError``."""
+    command = [go, "build", "-trimpath", "-ldflags", link_flags, "-o", str(target), program.package]
     # Without cgo no C compiler is needed.
     result = subprocess.run(
         command,
@@ -152,7 +158,8 @@ def _build_program(go: str, program: Program, target: Path) -> None:
         raise BuildError(f"`{' '.join(command)}` failed in {program.module}:\n{result.stderr.strip()[-4000:]}")
 
 
-def _go() -> str:
+def go_tool_chain() -> str:
+    """The program ``go``, of this machine or of a wheel. Raises ``BuildError``."""
     found = shutil.which("go")
     if found is not None and _go_version(found) >= GO_VERSION_MIN:
         return found
