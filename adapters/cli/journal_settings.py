@@ -43,6 +43,11 @@ class JournalSettings(BaseSettings):
     snapshot_events: int = Field(default=10_000, ge=100)
     """After how many events the sets that have changed are written down, so that a start need not fold them."""
 
+    seal_events: int = Field(default=1000, ge=10, le=1000)
+    """After how many events the journal is sealed: what is not sealed yet can be changed without a trace."""
+    seal_interval: Seconds = Field(default=60.0, ge=1)
+    """Or after this time, if there was any event."""
+
     @model_validator(mode="after")
     def _require_room(self) -> "JournalSettings":
         """A quarter more than what is kept at least is kept, and what comes while it is purged."""
@@ -58,6 +63,7 @@ class JournalSettings(BaseSettings):
     def keeping(self) -> "Keeping":
         """How much of the journal is kept."""
         from adapters.controller.keeping import Keeping
+        from adapters.controller.sealer import SealRhythm
         from adapters.journal.audit.limits import AuditLimits
         from adapters.journal.retention.limits import Limits
 
@@ -65,5 +71,9 @@ class JournalSettings(BaseSettings):
         limits = Limits(age_ms=age_ms, events=self.journal_keep_events, size_bytes=self.journal_keep_bytes)
         audit = AuditLimits(int(self.audit_keep * 1000), self.audit_keep_bytes) if self.audit_keep else None
         return Keeping(
-            snapshot_events=self.snapshot_events, limits=limits, archive_to=self.journal_archive, audit=audit
+            snapshot_events=self.snapshot_events,
+            limits=limits,
+            archive_to=self.journal_archive,
+            audit=audit,
+            seals=SealRhythm(self.seal_events, self.seal_interval),
         )

@@ -27,7 +27,14 @@ _NOT_TOLD: Final = frozenset({"nats_password", "nats_token", "nats_url"})
 
 _OWN: Final = {to_camel(name): name for name in Settings.model_fields if name not in PATHS}
 _DURATIONS: Final = frozenset(
-    {"leader_elect_lease_duration", "leader_elect_renew_deadline", "leader_elect_retry_period"}
+    {
+        "leader_elect_lease_duration",
+        "leader_elect_renew_deadline",
+        "leader_elect_retry_period",
+        "journal_keep",
+        "audit_keep",
+        "seal_interval",
+    }
 )
 
 

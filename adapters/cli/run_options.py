@@ -149,6 +149,8 @@ RUN_OPTIONS: Final = (
     RunOption("journal_archive", str, _JOURNAL, "Archive what is purged: a directory, or s3://bucket/prefix.", "no"),
     RunOption("audit_keep", str, _JOURNAL, "Keep facts of audit for so long after that; 0: not at all.", "9600h"),
     RunOption("audit_keep_bytes", int, _JOURNAL, "Keep at most so many bytes of them, compressed.", "1 GiB"),
+    RunOption("seal_events", int, _JOURNAL, "Seal the journal after so many events.", "1000"),
+    RunOption("seal_interval", str, _JOURNAL, "Or after this time, if there was any event.", "1m"),
     RunOption("snapshot_events", int, _JOURNAL, "Write the sets down after so many events.", "10000"),
     RunOption(
         "lifecycle_events", bool, _JOURNAL, "Publish lifecycle facts as CloudEvents on NATS, for other programs.", "off"

@@ -5,6 +5,8 @@ from typing import Final, NamedTuple
 
 import structlog
 
+from adapters.controller.neighbours import NO_METRICS, JournalLifeMetrics
+from adapters.controller.sealer import SealRhythm
 from adapters.controller.sweeping import Sweeper
 from adapters.journal.archive.errors import ArchiveError
 from adapters.journal.archive.segments import Archiver
@@ -32,19 +34,33 @@ class Keeping(NamedTuple):
     """Where everything is archived before it is purged; empty: nowhere."""
     audit: AuditLimits | None = AuditLimits()
     """How long facts of audit are kept beyond the rest; None: not at all."""
+    seals: SealRhythm = SealRhythm()
+    """How often the journal is sealed."""
 
     def after_sweeps_of(
-        self, journal: Journal, *, now_ms: Callable[[], int]
+        self,
+        journal: Journal,
+        *,
+        now_ms: Callable[[], int],
+        before_purge: Callable[[Place], Awaitable[None]] | None = None,
+        metrics: JournalLifeMetrics = NO_METRICS,
     ) -> Callable[[Sweeper], Awaitable[None]] | None:
-        """What is to be done after each sweep; None where everything is kept."""
+        """What is to be done after each sweep; None where everything is kept.
+
+        ``before_purge`` comes before anything is archived, and keeps the journal as it is where it fails.
+        """
         if self.limits.keep_everything:
             return None
-        archiving = _archiving(journal, self.archive_to)
-        retention = Retention(journal, self.limits, now_ms=now_ms, before_purge=archiving, audit=self.audit)
+        preparing = _all_of(before_purge, _archiving(journal, self.archive_to))
+        retention = Retention(journal, self.limits, now_ms=now_ms, before_purge=preparing, audit=self.audit)
 
         async def after_sweep(sweeper: Sweeper) -> None:
             try:
+                before = (await journal.events.info()).first_sequence
                 await retention.after_sweep(sweeper.take_place)
+                gone = (await journal.events.info()).first_sequence - before
+                if gone > 0:
+                    metrics.purged(events=gone, at_ms=now_ms())
             except (JournalError, SnapshotUnusableError, ArchiveError) as error:
                 _log.warning("nothing is purged; once more after the next snapshots", error=str(error))
 
@@ -53,6 +69,15 @@ class Keeping(NamedTuple):
 
 KEEP_ALL: Final = Keeping()
 """Nothing is ever purged."""
+
+
+def _all_of(*steps: Callable[[Place], Awaitable[None]] | None) -> Callable[[Place], Awaitable[None]]:
+    async def prepare(place: Place) -> None:
+        for step in steps:
+            if step is not None:
+                await step(place)
+
+    return prepare
 
 
 def _archiving(journal: Journal, place: str) -> Callable[[Place], Awaitable[None]] | None:

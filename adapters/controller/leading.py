@@ -11,11 +11,11 @@ from typing import Final
 import structlog
 
 from adapters.controller.also_told import AlsoTold, TellsWhatIsLeft
+from adapters.controller.caretaking import Caretaker
 from adapters.controller.engine import Engine
 from adapters.controller.keeping import KEEP_ALL, Keeping
-from adapters.controller.neighbours import EngineMetrics
+from adapters.controller.neighbours import NO_METRICS, EngineMetrics, JournalLifeMetrics
 from adapters.controller.neighbours import Executor as Hands
-from adapters.controller.sweeping import Sweeper
 from adapters.journal.errors import JournalUnavailable
 from adapters.journal.group_commit import GroupCommit
 from adapters.journal.port import Journal, Timers
@@ -35,9 +35,6 @@ _log = structlog.get_logger(__name__)
 _DRAIN_SECONDS: Final = 10.0
 """Below the termination grace period of most pods: what is not finished is sent again by the next leader."""
 
-_LAST_SWEEP_SECONDS: Final = 5.0
-"""For the last snapshots at a stop: without them the next start folds what has come since those before."""
-
 _TAIL_SECONDS: Final = 10.0
 """How soon a server that lost the end of the journal is noticed; it costs one small request."""
 
@@ -55,12 +52,14 @@ class Leader:
         gang: GangScheduling | None = None,
         capture_logs: LogCaptureSettings | None = None,
         keeping: Keeping = KEEP_ALL,
+        life: JournalLifeMetrics = NO_METRICS,
         publisher: LifecyclePublisher | None = None,
     ) -> None:
         """``may_write`` is asked before every write to the cluster, and before every timer; ``gang``: as configured.
 
-        ``capture_logs``: keep the ends of failed containers' logs; None: do not read logs. ``keeping``: how much
-        of the journal is kept, and how often its sets are written down. ``publisher``: tells other programs.
+        ``capture_logs``: keep the ends of failed containers' logs; None: do not read logs. ``keeping``: how much of the
+        journal is kept, how often its sets are written down, and it is sealed; ``life``: what is told of that.
+        ``publisher``: tells other programs.
         """
         clock = SystemClock()
         self._clock = clock
@@ -88,16 +87,7 @@ class Leader:
         if capture is not None:
             handed_to = TellsWhatIsLeft(self.executor, lambda: self.engine.fleet, capture.decided)
         self.engine = Engine(journal, handed_to, metrics=metrics)
-        self._sweeper = None
-        if journal.snapshots is not None:
-            self._sweeper = Sweeper(
-                self.engine,
-                journal.decisions,
-                journal.snapshots,
-                clock=clock,
-                every_events=keeping.snapshot_events,
-                on_swept=keeping.after_sweeps_of(journal, now_ms=clock.now_ms),
-            )
+        self._caretaker = Caretaker(journal, self.engine, clock=clock, keeping=keeping, metrics=life)
 
     @property
     def problem(self) -> str:
@@ -140,9 +130,8 @@ class Leader:
             asyncio.create_task(self.observer.run(), name="observer"),
             asyncio.create_task(self.executor.run(), name="executor"),
             asyncio.create_task(self._watch_tail(), name="tail"),
+            asyncio.create_task(self._caretaker.run(), name="snapshots"),
         }
-        if self._sweeper is not None:
-            parts.add(asyncio.create_task(self._sweeper.run(), name="snapshots"))
         if self._publisher is not None:
             parts.add(asyncio.create_task(self._publisher.run(), name="lifecycle events"))
         try:
@@ -168,8 +157,8 @@ class Leader:
             await finishing
         finally:
             abandoned.cancel()
-        if self._sweeper is not None and not self._abandoned.is_set():
-            await self._sweeper.finish(seconds_max=_LAST_SWEEP_SECONDS)
+        if not self._abandoned.is_set():
+            await self._caretaker.finish()
         if self.executor.unfinished:
             _log.warning("commands are left for the next start", unfinished=self.executor.unfinished)
 

@@ -234,6 +234,7 @@ class _Process:
                 gang=gang,
                 capture_logs=self._settings.log_capture(),
                 keeping=self._settings.keeping(),
+                life=self._metrics.journal_life(),
                 publisher=self._publisher,
             )
             self._metrics.watch_sets(lambda: leader.engine.fleet.aggregates)

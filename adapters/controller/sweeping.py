@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 
 from adapters.controller.engine import Engine
-from adapters.controller.neighbours import Position
+from adapters.controller.neighbours import NO_METRICS, JournalLifeMetrics, Position
 from adapters.journal.errors import JournalError, JournalUnavailable
 from adapters.journal.port import Stream
 from adapters.journal.retention.limits import Place
@@ -45,6 +45,7 @@ class Sweeper:
         clock: Clock,
         every_events: int,
         on_swept: Callable[["Sweeper"], Awaitable[None]] | None = None,
+        metrics: JournalLifeMetrics = NO_METRICS,
     ) -> None:
         self._engine = engine
         self._decisions = decisions
@@ -52,6 +53,7 @@ class Sweeper:
         self._clock = clock
         self._every_events = every_events
         self._on_swept = on_swept
+        self._metrics = metrics
         self._stored: dict[SetName, int] | None = None
         """Sequence of the snapshot of every set that has one; None before that is known."""
         self._gone: dict[SetName, int] = {}
@@ -86,6 +88,7 @@ class Sweeper:
     async def sweep(self) -> Sweep:
         """Write down what has changed. Raises ``JournalUnavailable`` and leaves the sweep before in force."""
         stored = await self._know_stored()
+        began = self._clock.monotonic()
         begun = await self._moment()
         fleet = self._engine.fleet
         present = sorted(fleet.aggregates)
@@ -107,6 +110,8 @@ class Sweeper:
             self._engine.changed |= changed - written
             raise
         self._swept_through = begun.sequence
+        seconds = self._clock.monotonic() - began
+        self._metrics.swept(sequence=begun.sequence, sets=len(sweep.sets), seconds=seconds, at_ms=self._clock.now_ms())
         _log.info("snapshots taken", sequence=begun.sequence, sets=len(sweep.sets), written=len(due))
         await self._forget_gone(begun.sequence)
         return sweep

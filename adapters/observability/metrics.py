@@ -15,6 +15,7 @@ from prometheus_client.gc_collector import GCCollector
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from adapters.observability.journal_life import JournalLife
 from adapters.observability.lifecycles import Lifecycles
 from adapters.observability.sets import SetCollector
 from lws_events.commands import SetTimer
@@ -46,6 +47,7 @@ class Metrics:
         self._in_flight: dict[str, tuple[str, float]] = {}
         self._leads = True
         self._sets: Callable[[], Mapping[SetName, Aggregate]] | None = None
+        self._life: JournalLife | None = None
         registry = self.registry = CollectorRegistry()
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
@@ -177,6 +179,11 @@ class Metrics:
             registry=self.registry,
         )
         failing.set_function(lambda: 1 if problem() else 0)
+
+    def journal_life(self) -> JournalLife:
+        """Metrics of the journal's own life, which exist from now on."""
+        self._life = self._life or JournalLife(self.registry)
+        return self._life
 
     def webhook_registered(self, path: str) -> None:
         """A webhook is served: its numbers exist from now on, with 0 (spec 10.6)."""

@@ -120,7 +120,8 @@ class Sealing:
         await self.seal_all()
         edges: dict[SealedStream, int] = {"events": max(events - 1, 0), "decisions": max(decisions - 1, 0)}
         parts: dict[SealedStream, Sealed] = {}
-        for kind, through in edges.items():
+        for kind, edge in edges.items():
+            through = max(edge, (await self._first(kind)).sequence)
             reached = await self._sealed(kind, await self._nearest(kind, through), through)
             parts[kind] = Sealed(after=through, before=reached.hash, through=through, hash=reached.hash)
         await self._append(EDGE, parts)

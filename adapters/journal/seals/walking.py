@@ -110,9 +110,11 @@ class Walk:
         self._ahead = list(reversed(checkpoints[len(gone) :]))
         if start is not None and before < start[0] and start[1] == START:  # it was sealed from later on
             self._ahead.append(Checkpoint(*start, seal=0, at_ms=0, since_ms=0))
-        elif not self._known and self._ahead:
-            begins = (gone[-1].through if gone else start[0] if start is not None else 0) + 1
-            self._break(REMOVED, self._ahead[-1], first=begins, last=before, at=begins)
+        elif start is not None and before > start[0] and before not in self._course.edges:
+            begins = max([start[0], *(edge for edge in self._course.edges if edge < before)]) + 1
+            sealed = next((one for one in checkpoints if one.through >= begins), None)
+            if sealed is not None:
+                self._break(REMOVED, sealed, first=begins, last=before, at=begins)
 
     def _compare(self, checkpoint: Checkpoint) -> None:
         hashed = self._sealed if self._sealed is not None else self.hash

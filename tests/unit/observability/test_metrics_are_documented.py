@@ -14,6 +14,7 @@ def _table() -> str:
     metrics = Metrics()
     metrics.watch_sets(dict)
     metrics.gang_scheduling(str)
+    metrics.journal_life()
     labelled = {
         name: collector._labelnames
         for collector, names in metrics.registry._collector_to_names.items()
