@@ -33,6 +33,15 @@ def _lines(report: ShadowReport) -> Iterator[str]:
     yield ""
     rows = [(kind, str(each.agreed), str(each.not_done)) for kind, each in report.compared.items()]
     yield from _table(("Command", "Alike", "Not done"), rows)
+    if report.rules:
+        yield ""
+        yield "## Rules that differ"
+        yield ""
+        by_rule = [
+            (name, str(each.differences), str(each.unexplained), _cell(each.says))
+            for name, each in report.rules.items()
+        ]
+        yield from _table(("Rule", "Differences", "Unexplained", "What it says"), by_rule)
     for title, chosen in (
         ("Unexplained differences", [row for row in report.differences if row.matters]),
         ("Differences that are meant", [row for row in report.differences if row.known]),
@@ -47,13 +56,19 @@ def _lines(report: ShadowReport) -> Iterator[str]:
 
 def _sentence(row: Row) -> str:
     because = f" — {row.because}" if row.because else ""
+    rule = f" [rule {row.rule}]" if row.rule else ""
     meant = f" ({row.known}: {explanation(row.known)})" if row.known else ""
     fields = "".join(
         f"; `{field.path}`: ours `{field.ours or 'absent'}`, theirs `{field.theirs or 'absent'}`"
         for field in row.fields
     )
     ask = f" `lws-events why {row.set} --at {row.cause}`" if row.cause else ""
-    return f"{row.at} {row.set}, {kind_in_words(row.kind)}: {row.what}{because}{fields}{meant} (#{row.sequence}){ask}"
+    what = f"{row.at} {row.set}, {kind_in_words(row.kind)}: {row.what}{because}{fields}{meant}{rule}"
+    return f"{what} (#{row.sequence}){ask}"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -10,7 +10,6 @@ from typing import Final
 import msgspec
 
 from lws_events import names
-from lws_events.commands import RecordEvent, SetTimer
 from lws_events.differences import KINDS, ORDER, FieldDifference
 from lws_events.events import (
     NOT_DONE,
@@ -21,9 +20,11 @@ from lws_events.events import (
     PodObserved,
     SetObserved,
 )
-from lws_events.subjects import POD, Address
+from lws_events.subjects import POD, Address, SetName
 from projections.explain import timestamp
 from projections.journal import RecordedDecision, RecordedEvent
+from projections.shadow_decided import Decisions, cause_of
+from projections.why.rules import Policies
 
 MEANT: Final = {
     "D1": "a worker whose deletion nobody saw restarts its group all the same",
@@ -63,6 +64,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     what: str
     because: str
+    """What led to it, in words: the event by which it was decided here, where the difference does not say more."""
+    rule: str
+    """The rule of ours that it is about, by its name (``shadow_rules``)."""
+    rule_says: str
+    """The same in words; empty where nothing was decided by it."""
     fields: tuple[FieldDifference, ...]
     known: str
     waited_ms: int
@@ -78,6 +84,14 @@ class Compared(msgspec.Struct, kw_only=True):
 
     agreed: int = 0
     not_done: int = 0
+
+
+class ByRule(msgspec.Struct, kw_only=True):
+    """Differences that one rule of ours is about."""
+
+    differences: int = 0
+    unexplained: int = 0
+    says: str = ""
 
 
 class ShadowReport(msgspec.Struct, kw_only=True):
@@ -98,6 +112,8 @@ class ShadowReport(msgspec.Struct, kw_only=True):
     """Differences by kind."""
     meant: dict[str, int] = {}
     """Differences that are meant, by number."""
+    rules: dict[str, ByRule] = {}
+    """Differences by rule; what was done late counts as it did when it was missing."""
     unexplained: int = 0
     differences: list[Row] = []
 
@@ -122,7 +138,9 @@ class ShadowReport(msgspec.Struct, kw_only=True):
             )
         if self.unexplained:
             plural = "difference that nobody has" if self.unexplained == 1 else "differences that nobody has"
-            return f"{self.unexplained} {plural} explained: look at them before you switch."
+            rules = [name for name, each in self.rules.items() if each.unexplained]
+            about = f"rule{'' if len(rules) == 1 else 's'} {', '.join(rules)}"
+            return f"{self.unexplained} {plural} explained ({about}): look at them before you switch."
         meant = sum(self.meant.values())
         if meant:
             numbers = ", ".join(f"{number} ({count})" for number, count in self.meant.items())
@@ -132,15 +150,10 @@ class ShadowReport(msgspec.Struct, kw_only=True):
 
 
 def report(cluster: str, events: Iterable[RecordedEvent], decisions: Iterable[RecordedDecision]) -> ShadowReport:
-    """Sum up the journal of a shadow. Memory grows with sets, groups, open commands and differences only."""
+    """Sum up the journal of a shadow. Memory grows with sets, groups, commands and differences only."""
     summing = _Summing(cluster)
-    kinds: dict[str, str] = {}
     for recorded in decisions:
-        summing.result.decisions += 1
-        for issued in recorded.decision.commands:
-            if not isinstance(issued.command, (SetTimer, RecordEvent)):
-                kinds[issued.id] = type(issued.command).__name__
-    summing.kinds = kinds
+        summing.decided.take(recorded)
     for event in events:
         summing.take(event)
     return summing.finish()
@@ -159,9 +172,8 @@ def kind_in_words(kind: str) -> str:
 class _Summing:
     def __init__(self, cluster: str) -> None:
         self.result = ShadowReport(cluster=cluster, kinds=dict.fromkeys(KINDS, 0))
-        self.kinds: dict[str, str] = {}
-        """Kind of each command that has no outcome yet, by id."""
-        self._sets: set[str] = set()
+        self.decided = Decisions()
+        self._sets: dict[SetName, SetObserved] = {}
         self._groups: set[tuple[str, str]] = set()
         self._not_done: set[tuple[str, str]] = set()
 
@@ -171,6 +183,7 @@ class _Summing:
         at = timestamp(envelope.at_ms)
         result.since = result.since or at
         result.until = at
+        self.decided.happened(event)
         address = event.address
         if address is not None:
             self._take_fact(event, envelope.fact, address, at=at)
@@ -178,16 +191,16 @@ class _Summing:
     def _take_fact(self, event: RecordedEvent, fact: Fact, address: Address, *, at: str) -> None:
         match fact:
             case SetObserved():
-                self._sets.add(str(address.set_name))
+                self._sets[address.set_name] = fact
             case PodObserved():
                 if fact.labels.get(names.WORKER_INDEX) == "0":
                     self._groups.add((str(address.set_name), address.name))
             case CommandSucceeded():
-                kind = self.kinds.pop(fact.command_id, "")
+                kind = self.decided.closed(fact.command_id, is_done=True)
                 if kind:
                     self.result.compared.setdefault(kind, Compared()).agreed += 1
             case CommandFailed():
-                kind = self.kinds.pop(fact.command_id, "")
+                kind = self.decided.closed(fact.command_id, is_done=False)
                 if kind and fact.reason == NOT_DONE and self._is_news(address, fact):
                     self.result.compared.setdefault(kind, Compared()).not_done += 1
             case DifferenceFound():
@@ -205,15 +218,18 @@ class _Summing:
         return is_news
 
     def _note(self, event: RecordedEvent, fact: DifferenceFound, address: Address, *, at: str) -> None:
+        rule = self.decided.rule_of(fact, address.set_name)
         row = Row(
             sequence=event.sequence,
-            cause=_cause(fact.command_id),
+            cause=cause_of(fact.command_id),
             at=at,
             set=str(address.set_name),
             kind=fact.kind,
             target=fact.target,
             what=fact.what,
-            because=fact.because,
+            because=fact.because or self.decided.what_led_to(fact),
+            rule=rule,
+            rule_says=self.decided.rule_in_words(rule, Policies(self._sets.get(address.set_name))),
             fields=fact.fields,
             known=fact.known,
             waited_ms=fact.waited_ms,
@@ -224,15 +240,15 @@ class _Summing:
         if row.known:
             result.meant[row.known] = result.meant.get(row.known, 0) + 1
         result.unexplained += row.matters
+        if row.kind != ORDER:
+            of_rule = result.rules.setdefault(rule, ByRule(says=row.rule_says))
+            of_rule.differences += 1
+            of_rule.unexplained += row.matters
 
     def finish(self) -> ShadowReport:
         result = self.result
-        result.sets, result.groups, result.waiting = len(self._sets), len(self._groups), len(self.kinds)
+        result.sets, result.groups, result.waiting = len(self._sets), len(self._groups), self.decided.waiting
+        result.decisions = self.decided.count
         result.compared = dict(sorted(result.compared.items()))
+        result.rules = dict(sorted(result.rules.items()))
         return result
-
-
-def _cause(command_id: str) -> int:
-    """A command's id is ``<epoch>-<sequence of the cause>-<index>``."""
-    parts = command_id.rsplit("-", 2)
-    return int(parts[1]) if len(parts) == 3 and parts[1].isdecimal() else 0

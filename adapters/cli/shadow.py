@@ -286,6 +286,8 @@ def _print_row(row: "Row") -> None:
     for field in row.fields:
         text = f"    {field.path}: ours {field.ours or 'absent'}, theirs {field.theirs or 'absent'}"
         screen.print(text, markup=False)
+    if row.rule:
+        screen.print(f"    rule {row.rule}{f': {row.rule_says}' if row.rule_says else ''}", markup=False, style="dim")
     if row.known:
         screen.print(f"    meant ({row.known}): {explanation(row.known)}", markup=False, style="dim")
     if row.cause:

@@ -21,16 +21,18 @@ from adapters.kubernetes.pace import Clock
 from adapters.shadow import known
 from adapters.shadow.attention import Attention
 from adapters.shadow.content import content_of
+from adapters.shadow.expected import ASIDE, SET, STATUS, Expected
+from adapters.shadow.late import Late, Reported
 from adapters.shadow.looking import Looking
 from adapters.shadow.recording import Recording
 from adapters.shadow.standing import Standing, standing
 from adapters.shadow.timers import TimerSetter
-from adapters.shadow.wanted import AllWanted, Place, Wanted
+from adapters.shadow.wanted import AllWanted, Place
 from adapters.shadow.words import what_is_missing, why_it_is_wanted
 from lws_events import commands
 from lws_events.commands import AnyCommand, RecordEvent, SetTimer
 from lws_events.decisions import Issued
-from lws_events.differences import MISSING, ORDER, VALUES, DifferenceFound
+from lws_events.differences import MISSING, ORDER, VALUES, DifferenceFound, FieldDifference
 from lws_events.machine.state import Aggregate
 from lws_events.subjects import SetName
 
@@ -41,31 +43,6 @@ _LOOK_SECONDS: Final = 0.05
 
 _LOOK_AGAIN_SECONDS: Final = 2.0
 """Where the object itself is ahead of the watch: how long until it is asked once more."""
-
-_GROUP, _SET, _STATUS, _ASIDE = range(4)
-"""What depends on what: later ones on earlier ones."""
-
-
-_NOBODY_WAITS_FOR: Final = (commands.DeleteControllerRevision, commands.ApplyWorkerMetadata, commands.MarkLeaderPod)
-
-
-class _Expected(msgspec.Struct):
-    place: Place
-    issued: Issued
-    wanted: Wanted
-    busy: asyncio.Task[None] | None = None
-    """Something is being read about it."""
-    seen: Standing | None = None
-    """How it stood when it was met for a moment: a rollout goes on before anybody looks."""
-
-    @property
-    def rank(self) -> int:
-        command = self.issued.command
-        if isinstance(command, _NOBODY_WAITS_FOR):
-            return _ASIDE
-        if isinstance(command, commands.UpdateSetStatus):
-            return _STATUS
-        return _SET if isinstance(command, commands.ApplyLeaderStatefulSet) else _GROUP
 
 
 class Expectations:
@@ -90,8 +67,9 @@ class Expectations:
         self._timers = timers
         self._clock = clock
         self._patience = patience_seconds
-        self._open: dict[Place, _Expected] = {}
+        self._open: dict[Place, Expected] = {}
         self._all_wanted = AllWanted()
+        self._late = Late()
         self._at_rest_since: dict[SetName, list[float]] = {}
         self._asides: deque[tuple[SetName, Issued]] = deque()
         self._woken = asyncio.Event()
@@ -112,13 +90,15 @@ class Expectations:
         state = self._sets().get(set_name)
         content = content_of(state, issued.command) if state is not None else ""
         wanted = self._all_wanted.ask(place, content, command_id=issued.id, now=self._attention.look())
-        self._open[place] = _Expected(place, issued, wanted)
+        self._open[place] = Expected(place, issued, wanted)
         self.glance()
 
     def glance(self) -> None:
         """Between two events: note what of the sets themselves is as it was wanted, before it moves on."""
+        if self._late:
+            self._woken.set()
         for place, expected in self._open.items():
-            if expected.seen is None and expected.rank in (_SET, _STATUS):
+            if expected.seen is None and expected.rank in (SET, STATUS):
                 state = self._sets().get(place[0])
                 stands = standing(state, expected.issued.command) if state is not None else None
                 if stands is not None and stands.met:
@@ -151,7 +131,7 @@ class Expectations:
     async def _look(self) -> None:
         now, sets = self._attention.look(), self._sets()
         unmet: dict[SetName, set[int]] = {}
-        found: list[tuple[_Expected, Aggregate, Standing]] = []
+        found: list[tuple[Expected, Aggregate, Standing]] = []
         for place, expected in list(self._open.items()):
             if expected.busy is not None:
                 if not expected.busy.done():
@@ -173,17 +153,19 @@ class Expectations:
         self._note_rest(unmet, now=now)
         for expected, state, stands in found:
             await self._judge(expected, state, stands, now=now)
+        late = self._late.done(sets, is_open=self._open.__contains__, now=now)
+        await asyncio.gather(*(self._done_late(Expected(*each), stands, now=now) for each, stands in late))
 
     def _note_rest(self, unmet: dict[SetName, set[int]], *, now: float) -> None:
         """Remember until when something of each rank was open in each set that has something open."""
         for set_name, ranks in unmet.items():
-            times = self._at_rest_since.setdefault(set_name, [0.0] * (_ASIDE + 1))
+            times = self._at_rest_since.setdefault(set_name, [0.0] * (ASIDE + 1))
             for rank in ranks:
                 times[rank] = now
         for set_name in [name for name in self._at_rest_since if name not in self._sets()]:
             del self._at_rest_since[set_name]
 
-    async def _judge(self, expected: _Expected, state: Aggregate, stands: Standing, *, now: float) -> None:
+    async def _judge(self, expected: Expected, state: Aggregate, stands: Standing, *, now: float) -> None:
         wanted = expected.wanted
         if stands.met:
             if now >= wanted.may_be_met_at:
@@ -200,17 +182,17 @@ class Expectations:
             wanted.reconsidered += 1
             await self._look_again(expected)
 
-    def _since(self, expected: _Expected) -> float:
+    def _since(self, expected: Expected) -> float:
         """Since when it is waited for: not before what it depends on was done, or given up."""
         times = self._at_rest_since.get(expected.place[0], [0.0])
         return max([expected.wanted.since, *times[: expected.rank]])
 
-    async def _look_again(self, expected: _Expected) -> None:
+    async def _look_again(self, expected: Expected) -> None:
         await self._recording.look_again(expected.place[0], expected.issued)
         expected.wanted.closed_at = self._attention.seconds
         self._close(expected)
 
-    async def _met(self, expected: _Expected, stands: Standing, *, now: float) -> None:
+    async def _met(self, expected: Expected, stands: Standing, *, now: float) -> None:
         set_name, issued, wanted = expected.place[0], expected.issued, expected.wanted
         try:
             fields = await self._looking.differences(set_name, issued.command, stands)
@@ -219,6 +201,25 @@ class Expectations:
             return
         if fields is None and expected.seen is None:
             return  # it has changed meanwhile: the watch will tell
+        await self._compared(expected, stands, fields, now=now)
+        await self._recording.done(set_name, issued, stands)
+        wanted.met, wanted.met_at = wanted.met + 1, now
+        self._close(expected)
+
+    async def _done_late(self, expected: Expected, stands: Standing, *, now: float) -> None:
+        """As ``_met``, of a command that is closed. What cannot be compared now is told of as late all the same."""
+        try:
+            fields = await self._looking.differences(expected.place[0], expected.issued.command, stands)
+        except KubernetesError as error:
+            _log.info("an object that came late could not be compared", target=expected.place[1], error=str(error))
+            fields = None
+        await self._compared(expected, stands, fields, now=now)
+
+    async def _compared(
+        self, expected: Expected, stands: Standing, fields: tuple[FieldDifference, ...] | None, *, now: float
+    ) -> None:
+        """It is there: tell what of it is otherwise, else that it was late if it was."""
+        wanted = expected.wanted
         if fields:
             await self._tell(
                 expected,
@@ -228,21 +229,19 @@ class Expectations:
                     what=f"{expected.place[1]} has other content than ours would have",
                     uid=stands.uid,
                     fields=fields,
-                    known=known.values(issued.command, fields),
+                    known=known.values(expected.issued.command, fields),
                 ),
                 now=now,
             )
         elif wanted.reported_at is not None:
             late = now - wanted.reported_at
-            what = f"done after all, {late:.0f} s after it had been reported missing"
-            found = DifferenceFound(kind=ORDER, target=expected.place[1], what=what, uid=stands.uid)
+            target = expected.place[1]
+            what = f"{target}: done after all, {late:.0f} s after it had been reported missing"
+            found = DifferenceFound(kind=ORDER, target=target, what=what, uid=stands.uid, command_id=wanted.reported_id)
             await self._tell(expected, found, now=now)
-            wanted.reported_at = None
-        await self._recording.done(set_name, issued, stands)
-        wanted.met, wanted.met_at = wanted.met + 1, now
-        self._close(expected)
+        wanted.reported_at = None
 
-    async def _overdue(self, expected: _Expected, state: Aggregate, stands: Standing, *, now: float) -> None:
+    async def _overdue(self, expected: Expected, state: Aggregate, stands: Standing, *, now: float) -> None:
         set_name, issued, wanted = expected.place[0], expected.issued, expected.wanted
         try:
             is_behind = await self._looking.is_ahead_of(state, issued.command)
@@ -255,7 +254,7 @@ class Expectations:
         what = what_is_missing(state, issued.command)
         if wanted.reported_at is None:
             found = DifferenceFound(
-                kind=VALUES if stands.fields and expected.rank in (_SET, _STATUS) else MISSING,
+                kind=VALUES if stands.fields and expected.rank in (SET, STATUS) else MISSING,
                 target=expected.place[1],
                 what=what,
                 because=why_it_is_wanted(state, issued.command),
@@ -264,18 +263,20 @@ class Expectations:
                 known=known.missing(state, issued.command, stands.fields),
             )
             await self._tell(expected, found, now=now)
-            wanted.reported_at = now
+            wanted.reported_at, wanted.reported_id = now, wanted.first_id
+        self._late.expect(Reported(expected.place, issued, wanted))
         message = f"{what} within {self._patience:g} s"
         await self._recording.not_done(set_name, issued, message=message)
         self._close(expected)
 
-    def _close(self, expected: _Expected) -> None:
+    def _close(self, expected: Expected) -> None:
         if self._open.get(expected.place) is expected:
             del self._open[expected.place]
 
-    async def _tell(self, expected: _Expected, found: DifferenceFound, *, now: float) -> None:
+    async def _tell(self, expected: Expected, found: DifferenceFound, *, now: float) -> None:
         waited_ms = round((now - expected.wanted.since) * 1000)
-        found = msgspec.structs.replace(found, command_id=expected.wanted.first_id, waited_ms=waited_ms)
+        command_id = found.command_id or expected.wanted.first_id
+        found = msgspec.structs.replace(found, command_id=command_id, waited_ms=waited_ms)
         _log.warning("a difference", set=str(expected.place[0]), kind=found.kind, what=found.what, known=found.known)
         await self._recording.difference(expected.place[0], found)
 

@@ -36,6 +36,8 @@ class Wanted(msgspec.Struct):
     met_at: float = 0.0
     reported_at: float | None = None
     """When it was told that nobody has done it."""
+    reported_id: str = ""
+    """``first_id`` at that time."""
 
     @property
     def reconsider_at(self) -> float:

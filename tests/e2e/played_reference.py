@@ -93,8 +93,10 @@ class PlayedReference:
 
         await eventually(complete, what=f"the groups of {name} to run")
 
-    async def put_status(self, name: str, *, updated: int | None = None, conditions: dict[str, str]) -> None:
-        """The status with all groups ready; ``conditions`` by type, in the order in which they came about."""
+    async def put_status(
+        self, name: str, *, ready: int | None = None, updated: int | None = None, conditions: dict[str, str]
+    ) -> None:
+        """The status, with all groups ready by default; ``conditions`` by type, in the order in which they came."""
         lws, found = await self._sets.get(name), await self._sets.statefulset(name)
         texts = {
             "Available": ("AllGroupsReady", "All replicas are ready"),
@@ -104,7 +106,7 @@ class PlayedReference:
         generation, replicas = lws["metadata"]["generation"], found["spec"]["replicas"]
         lws["status"] = {
             "replicas": replicas,
-            "readyReplicas": replicas,
+            "readyReplicas": replicas if ready is None else ready,
             "updatedReplicas": replicas if updated is None else updated,
             "hpaPodSelector": f"leaderworkerset.sigs.k8s.io/name={name},leaderworkerset.sigs.k8s.io/worker-index=0",
             "observedGeneration": generation,

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import pytest
 import pytest_asyncio
@@ -21,13 +21,15 @@ from tests.controlplane.installation import remove_webhooks
 from tests.controlplane.kubelets import Kubelets
 from tests.e2e.controller import USER_AGENT as CONTROLLER_AGENT
 from tests.e2e.controller import Controller
-from tests.e2e.features.sets import Sets, a_set, a_template
+from tests.e2e.features.sets import Sets, a_set, a_template, is_ready
+from tests.e2e.played_reference import PlayedReference
 from tests.e2e.shadows import ACCOUNT, USER_AGENT, a_shadow
 from tests.integration.shadow.shadows import Shadow, mutated
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.asyncio(loop_scope="function"), pytest.mark.timeout(300)]
 
 GROUPS: Final = 4
+AVAILABLE: Final = {"Progressing": "False", "Available": "True"}
 ROLLING: Final = {"type": "RollingUpdate", "rollingUpdateConfiguration": {"maxUnavailable": 2}}
 
 
@@ -60,6 +62,21 @@ async def plane(
 async def controller(control_plane: ControlPlane, api: Api, tmp_path: Path) -> AsyncIterator[Controller]:
     """Our controller, with its webhooks."""
     made = Controller(api, kubeconfig=control_plane.kubeconfig, directory=tmp_path / "controller")
+    try:
+        await made.start()
+        await made.register_webhooks()
+        yield made
+    finally:
+        await remove_webhooks(api)
+        await made.kill()
+
+
+@pytest_asyncio.fixture
+async def hooks(control_plane: ControlPlane, api: Api, tmp_path: Path) -> AsyncIterator[Controller]:
+    """Nothing but the webhooks, as a reference that is played needs them."""
+    made = Controller(
+        api, kubeconfig=control_plane.kubeconfig, directory=tmp_path / "hooks", arguments=("--only-webhooks",)
+    )
     try:
         await made.start()
         await made.register_webhooks()
@@ -160,10 +177,80 @@ async def test_beside_a_controller_that_sees_no_deletions(plane: Plane) -> None:
             found = sorted((each["kind"], each["target"], each["known"]) for each in report["differences"])
             assert found == [("missing", "pod/llama-0", "D1"), ("missing", "pod/llama-2", "D1")]
             assert "D1 (2)" in report["verdict"]
+            assert {each["rule"] for each in report["differences"]} == {"restart"}
+            assert report["rules"]["restart"]["says"].startswith("restartPolicy RecreateGroupOnPodRestart")
             after = await sets.uids("llama")
             assert {pod for pod in before if before[pod] == after[pod]} >= {"llama-0", "llama-1", "llama-2"}
     finally:
         controller.kill()
+
+
+async def test_beside_a_reference_that_loses_deletions_writes_too_much_and_is_late(
+    plane: Plane, kubelets: Kubelets, hooks: Controller
+) -> None:
+    assert hooks.running()
+    sets, played = plane.sets, PlayedReference(plane.sets)
+    async with plane.shadow() as shadow:
+        await sets.create(_complete("llama", replicas=2))
+        key = await played.record("llama")
+        await played.apply("llama", key=key)
+        await played.run_groups("llama")
+        await played.put_status("llama", conditions=AVAILABLE)
+        await shadow.at_rest()
+        assert (await asyncio.to_thread(shadow.report)).content["differences"] == []
+
+        # A deletion is lost, a failure counts for nothing, a Service is too many, and there are two revisions of a key.
+        await sets.api.delete(core("pods", sets.namespace, "llama-0-1"), grace_seconds=0)
+        await kubelets.kill_out_of_memory(sets.namespace, "llama-1-1")
+        await sets.api.create(core("services", sets.namespace), await _surplus_service(sets))
+        await played.record("llama", number=2)
+        # A third group gets its workers late: its leader runs, and then for a while nothing happens.
+        await sets.scale("llama", 3)
+        await played.apply("llama", key=key)
+        await sets.when(
+            "llama", what="a third leader", holds=lambda pods: "llama-2" in pods and is_ready(pods["llama-2"])
+        )
+        await played.put_status("llama", ready=2, updated=2, conditions={"Progressing": "True", "Available": "False"})
+        await shadow.found(5)
+        await played.run_groups("llama")
+        await played.put_status("llama", conditions=AVAILABLE)
+        report = await shadow.found(6)
+        page = await asyncio.to_thread(shadow.page)
+    found = {(each["kind"], each["target"]): each for each in report["differences"]}
+    [revision] = [target for kind, target in found if kind == "extra" and target != "service/surplus"]
+    deleted = [place for place in found if place[0] == "missing" and place[1].startswith("revision/llama-")]
+    assert {place: (each["rule"], each["known"]) for place, each in found.items() if place not in deleted} == {
+        ("missing", "pod/llama-0"): ("restart", "D1"),
+        ("missing", "pod/llama-1"): ("restart", ""),
+        ("extra", "service/surplus"): ("services", ""),
+        ("extra", revision): ("versions", "D12"),
+        ("missing", "statefulset/llama-2"): ("workers", ""),
+        ("order", "statefulset/llama-2"): ("workers", ""),
+    }
+    assert {found[place]["known"] for place in deleted} <= {"D12"}
+    assert all(each["because"] for each in report["differences"])
+    assert "3 differences that nobody has explained (rules restart, services, workers)" in report["verdict"]
+    for line in (
+        "| restart | 2 | 1 | restartPolicy RecreateGroupOnPodRestart: the failure of one pod ends its whole group |",
+        "nobody did recreate group 1 — pod llama-1-1: container main restarted (exit code 137, OOMKilled) [rule",
+        "somebody created Service surplus, we would not — the set does not ask for it [rule services]",
+        "nobody did create worker StatefulSet llama-2 — pod llama-2 is",
+        "a revision of this key is there already (D12: one revision for one template: no duplicates, and none is kept)",
+        "## Done late",
+        "statefulset/llama-2: done after all,",
+    ):
+        assert line in page, page
+
+
+async def _surplus_service(sets: Sets) -> dict[str, Any]:
+    lws = await sets.get("llama")
+    owner = {"apiVersion": lws["apiVersion"], "kind": lws["kind"], "name": "llama", "uid": lws["metadata"]["uid"]}
+    metadata = {
+        "name": "surplus",
+        "labels": {"leaderworkerset.sigs.k8s.io/name": "llama"},
+        "ownerReferences": [{**owner, "controller": True}],
+    }
+    return {"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": {"clusterIP": "None"}}
 
 
 def _complete(name: str, *, replicas: int) -> dict[str, object]:

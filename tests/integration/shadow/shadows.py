@@ -85,6 +85,11 @@ class Shadow:
         """What ``shadow report`` says, while it runs or after."""
         return asked("report", "--data-dir", str(self.data_dir), *arguments)
 
+    def page(self) -> str:
+        """The report as a page for a review."""
+        command = [PROGRAM, "shadow", "report", "--data-dir", str(self.data_dir), "-o", "markdown"]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120).stdout
+
     async def found(self, count: int = 1) -> dict[str, Any]:
         """Wait for so many differences, and then for rest; the report."""
 

@@ -22,6 +22,10 @@ def _differences(report: dict[str, Any]) -> list[tuple[str, str, str]]:
     return [(each["kind"], each["target"], each["known"]) for each in report["differences"]]
 
 
+def _rules(report: dict[str, Any]) -> set[str]:
+    return {each["rule"] for each in report["differences"]}
+
+
 async def test_a_deletion_that_is_not_seen(cluster: Cluster, shadow: Shadow, without: Without) -> None:
     without("sees-no-deletions")
     await shadow.start()
@@ -33,6 +37,7 @@ async def test_a_deletion_that_is_not_seen(cluster: Cluster, shadow: Shadow, wit
     [found] = report["differences"]
     assert (found["kind"], found["target"], found["known"]) == ("missing", f"pod/{NAME}-1", "D1")
     assert found["what"] == "nobody did recreate group 1"
+    assert (found["rule"], list(report["rules"])) == ("restart", ["restart"])
     assert found["because"] == f"pod {NAME}-1-2: deleted"
     assert found["cause"] > 0
     assert cluster.group(1)[f"{NAME}-1"] == before[f"{NAME}-1"]
@@ -55,6 +60,8 @@ async def test_a_restart_that_counts_for_nothing(cluster: Cluster, shadow: Shado
     cluster.simulation.kubelets.kill_for_memory(f"{NAME}-0-1")
     report = await shadow.found()
     assert _differences(report) == [("missing", f"pod/{NAME}-0", "")]
+    assert _rules(report) == {"restart"}
+    assert "nobody has explained (rule restart)" in report["verdict"]
     assert report["differences"][0]["because"].startswith(f"pod {NAME}-0-1: container")
     assert "OOMKilled" in report["differences"][0]["because"]
     assert shadow.report().code == 1
@@ -67,6 +74,7 @@ async def test_a_service_that_is_not_made(cluster: Cluster, shadow: Shadow, with
     cluster.apply()
     report = await shadow.found()
     assert _differences(report) == [("missing", f"service/{NAME}", "")]
+    assert _rules(report) == {"services"}
 
 
 async def test_a_service_with_other_content(cluster: Cluster, shadow: Shadow, without: Without) -> None:
@@ -75,6 +83,7 @@ async def test_a_service_with_other_content(cluster: Cluster, shadow: Shadow, wi
     cluster.apply()
     report = await shadow.found()
     assert _differences(report) == [("values", f"service/{NAME}", "")]
+    assert _rules(report) == {"services"}
     [field] = report["differences"][0]["fields"]
     assert field["path"] == "spec.selector.leaderworkerset.sigs.k8s.io/name"
     assert (field["ours"], field.get("theirs", "")) == (f'"{NAME}"', "")
@@ -89,6 +98,7 @@ async def test_a_status_that_counts_otherwise(cluster: Cluster, shadow: Shadow, 
     assert _differences(report)[0] == ("values", f"setstatus/{NAME}", "")
     assert [field["path"] for field in report["differences"][0]["fields"]] == ["status.readyReplicas"]
     assert {target for _, target, _ in _differences(report)} == {f"setstatus/{NAME}"}
+    assert _rules(report) == {"status"}
 
 
 async def test_labels_that_do_not_reach_the_workers(cluster: Cluster, shadow: Shadow, without: Without) -> None:
@@ -102,6 +112,7 @@ async def test_labels_that_do_not_reach_the_workers(cluster: Cluster, shadow: Sh
     targets = {target for _, target, _ in _differences(report)}
     assert targets <= {f"metadata/{NAME}-{index}" for index in range(8)}
     assert {known for _, _, known in _differences(report)} == {"D31"}
+    assert _rules(report) == {"worker_metadata"}
     assert shadow.report().code == 0
 
 
@@ -169,6 +180,7 @@ async def test_a_rollout_that_waits_for_nobody(tmp_path: Path) -> None:
         [found] = [each for each in report["differences"] if each["kind"] == "extra"]
         assert found["target"] == f"statefulset/{NAME}"
         assert found["what"] == "somebody began a rolling update at partition 0, we would not"
+        assert found["rule"] == "rollout"
         assert report["unexplained"] >= 1
     finally:
         shadow.child.kill()

@@ -84,7 +84,7 @@ def test_what_is_meant_is_listed_and_spoils_nothing() -> None:
 def test_what_nobody_has_explained_comes_first() -> None:
     found = _journal(A_SET, _not_done(1), _difference(), _difference("order"))
     assert found.unexplained == 1
-    assert "explained: look at them before you switch" in found.verdict
+    assert "explained (rule restart): look at them before you switch" in found.verdict
     page = as_markdown(found)
     assert page.index("## Unexplained differences") < page.index("## Done late")
     assert "`spec.replicas`: ours `1`, theirs `absent`" in page
