@@ -16,7 +16,7 @@ from lws_events.machine.state import is_older
 from lws_events.subjects import SetName
 from projections.groups import group_of_object
 from projections.journal import RecordedEvent
-from projections.lanes import READY, state_of
+from projections.lanes import READY, natural, state_of
 
 ENDED_MAX: Final = 16
 """How many ended lives of a pod's name are remembered, for observations that come late."""
@@ -82,7 +82,8 @@ class Capacity:
         """Gaps that have not ended, up to now."""
         pods = [Gap(group_of_object(self._set, pod), pod, since, self._now_ms) for pod, since in self._down.items()]
         groups = [Gap(group, "", since, self._now_ms) for group, (_, since) in self._groups_down.items()]
-        return [gap for gap in pods + groups if gap.to_ms > gap.from_ms]
+        lasting = [gap for gap in pods + groups if gap.to_ms > gap.from_ms]
+        return sorted(lasting, key=lambda gap: (not gap.pod, natural(gap.group), natural(gap.pod)))
 
     def _is_news(self, name: str, pod: PodObserved) -> bool:
         known = self._views.get(name)
