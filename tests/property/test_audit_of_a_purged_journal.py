@@ -66,7 +66,7 @@ class _Story:
         self._lives: dict[tuple[SetName, str], int] = {}
         self._open: list[tuple[SetName, Any]] = []
 
-    def tell(self, what: str, number: int, version: int) -> None:
+    def tell(self, what: str, number: int, version: int) -> None:  # noqa: PLR0912 (one branch for each happening)
         journal, pod = self.journal, f"{self.journal.set_name.name}-{number % 2}" + ("-1" if number > 1 else "")
         life = self._lives.setdefault((journal.set_name, pod), 0) if self._lives_end else version
         uid = f"{pod}/{life}"
