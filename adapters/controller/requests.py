@@ -45,8 +45,8 @@ async def serve_requests(
 ) -> None:
     """Take in what webhook servers send until the process ends, if that is asked for. Raises ``CannotListen``."""
     address = settings.admission_requests
-    if address is None or settings.only_webhooks:
-        return
+    if address is None or settings.only_webhooks or settings.nats_url is not None:
+        return  # with NATS of their own webhook servers reach the journal themselves
     identity = await make_identity(settings.namespace)
     live = LiveCertificate(settings.tls())
     live.use(identity.server)

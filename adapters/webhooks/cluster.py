@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, Protocol
 
 import msgspec
+import structlog
 
 from adapters.kubernetes.errors import ApiError
-from adapters.webhooks.configuration import MUTATING, VALIDATING
+from adapters.webhooks.configuration import MUTATING, RECORDING, VALIDATING
 from adapters.webhooks.errors import CertificateError
 from adapters.webhooks.stores import SecretContent
 from lws_events.names import FIELD_MANAGER
@@ -26,6 +27,10 @@ _CONFIGURATIONS: Final = (
     f"/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations/{MUTATING}",
     f"/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/{VALIDATING}",
 )
+
+_RECORDING: Final = f"/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/{RECORDING}"
+
+_log = structlog.get_logger(__name__)
 
 
 class ApiRequests(Protocol):
@@ -99,18 +104,34 @@ class KubernetesSecretStore:
 
 
 class KubernetesWebhookConfigurations:
-    """Both webhook configurations; one that does not exist is left out and is listed in ``missing``."""
+    """Both webhook configurations; one that does not exist is left out and is listed in ``missing``.
+
+    Our own third one may be missing, or out of our reach: who deletes and scales sets is not recorded then.
+    """
 
     def __init__(self, api: ApiRequests) -> None:
         self._api = api
         self.missing: Sequence[str] = ()
+        self._told = ""
 
     async def inject(self, ca_bundle: bytes) -> int:
         """Set ``clientConfig.caBundle`` of every webhook that does not have it yet."""
         bundle = base64.b64encode(ca_bundle).decode("ascii")
         changed = {path: await self._inject(path, bundle) for path in _CONFIGURATIONS}
         self.missing = tuple("/".join(path.split("/")[-2:]) for path, count in changed.items() if count is None)
-        return sum(count or 0 for count in changed.values())
+        return sum(count or 0 for count in changed.values()) + await self._inject_recording(bundle)
+
+    async def _inject_recording(self, bundle: str) -> int:
+        """Nothing depends on it, so that nothing may fail by it; a problem is told once."""
+        problem = "there is none"
+        try:
+            count = await self._inject(_RECORDING, bundle)
+        except (ApiError, CertificateError) as error:
+            count, problem = None, str(error)
+        if count is None and self._told != problem:
+            _log.warning("who deletes and scales sets is not recorded", configuration=RECORDING, problem=problem)
+        self._told = problem if count is None else ""
+        return count or 0
 
     async def _inject(self, path: str, bundle: str) -> int | None:
         """How many of its webhooks changed; None where it does not exist."""

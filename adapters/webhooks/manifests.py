@@ -1,7 +1,7 @@
-"""Generate the manifest of the webhook configurations from ``configuration``, and check that it is fresh.
+"""Generate the manifests of the webhook configurations from ``configuration``, and check that they are fresh.
 
 ``python -m adapters.webhooks.manifests generate|check``. The rules are written once, in code, where the tests use them
-too; an installation applies what is checked in below ``deploy/manifests/``. No authority is in there: the webhook
+too; an installation applies what is checked in below ``deploy/``. No authority is in there: the webhook
 server injects it, and applying the manifest again leaves it alone.
 
 Deliberately not done here: talking to a cluster.
@@ -10,13 +10,18 @@ Deliberately not done here: talking to a cluster.
 import argparse
 import sys
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
-from adapters.webhooks.configuration import service_client, webhook_configurations
+from adapters.webhooks.configuration import (
+    pod_webhooks,
+    recording_configuration,
+    service_client,
+    webhook_configurations,
+)
 
-FILE: Final = Path(__file__).parents[2] / "deploy" / "manifests" / "webhooks.yaml"
+DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 NAMESPACE: Final = "lws-system"
 
 _HEADER: Final = (
@@ -25,25 +30,39 @@ _HEADER: Final = (
 )
 
 
-def manifests_text() -> str:
-    """Both configurations as the checked-in file holds them."""
-    documents = webhook_configurations(service_client(NAMESPACE))
+def manifests() -> dict[str, str]:
+    """What each checked-in file holds, by its path below ``deploy/``."""
+    client = service_client(NAMESPACE)
+    own = recording_configuration(client)
+    of_pods = {key: own[key] for key in ("apiVersion", "kind", "metadata")} | {"webhooks": pod_webhooks(client)}
+    return {
+        "manifests/webhooks.yaml": _text(*webhook_configurations(client), own),
+        "components/record-deletions/webhooks.yaml": _text(of_pods),
+    }
+
+
+def _text(*documents: dict[str, Any]) -> str:
     return _HEADER + "---\n".join(yaml.safe_dump(document, sort_keys=False, width=120) for document in documents)
 
 
 def generate() -> int:
-    """Write the file anew; exit code 0."""
-    FILE.write_text(manifests_text())
-    print(f"wrote {FILE}")
+    """Write the files anew; exit code 0."""
+    for path, text in manifests().items():
+        (DEPLOY / path).write_text(text)
+        print(f"wrote {DEPLOY / path}")
     return 0
 
 
 def check() -> int:
-    """Exit code 0 when the file is what ``generate`` would write, else 1 and one line saying what to do."""
-    if FILE.is_file() and FILE.read_text() == manifests_text():
-        return 0
-    print(f"error: {FILE} is stale: run `make manifests` and commit the result", file=sys.stderr)
-    return 1
+    """Exit code 0 when the files are what ``generate`` would write, else 1 and one line saying what to do."""
+    stale = [
+        path
+        for path, text in manifests().items()
+        if not (DEPLOY / path).is_file() or (DEPLOY / path).read_text() != text
+    ]
+    for path in stale:
+        print(f"error: {DEPLOY / path} is stale: run `make manifests` and commit the result", file=sys.stderr)
+    return 1 if stale else 0
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -7,10 +7,12 @@ from typing import Any, Final
 import pytest
 import yaml
 
+from adapters.admission_requests import wire as requests_wire
+from adapters.admission_requests.authority import CONFIG_MAP
 from adapters.cli.loading import load_settings
 from adapters.kubernetes.election import LEASE_NAME
 from adapters.webhooks import manifests
-from adapters.webhooks.configuration import MUTATING, SECRET, SERVICE, VALIDATING
+from adapters.webhooks.configuration import MUTATING, RECORDING, SECRET, SERVICE, VALIDATING
 
 Json = dict[str, Any]
 Rights = dict[tuple[str, str], tuple[set[str], set[str]]]
@@ -34,7 +36,7 @@ CLUSTER_RIGHTS: Final[Rights] = {
 }
 CONFIGURATION_RIGHTS: Final[Rights] = {
     ("admissionregistration.k8s.io", "mutatingwebhookconfigurations"): ({"get", "update"}, {MUTATING}),
-    ("admissionregistration.k8s.io", "validatingwebhookconfigurations"): ({"get", "update"}, {VALIDATING}),
+    ("admissionregistration.k8s.io", "validatingwebhookconfigurations"): ({"get", "update"}, {VALIDATING, RECORDING}),
     ("apps", "statefulsets"): ({"get"}, set()),
 }
 REVIEW_RIGHTS: Final[Rights] = {
@@ -43,18 +45,21 @@ REVIEW_RIGHTS: Final[Rights] = {
 }
 CONTROLLER: Final = "lws-controller-manager"
 WEBHOOK_SERVER: Final = "lws-webhook-server"
-# Spec 10.2; the two Roles and two ClusterRoles that each account is bound to, and nothing else.
+# Spec 10.2, and our own: the Roles and ClusterRoles that each account is bound to, and nothing else.
 BOUND: Final = {
     CONTROLLER: {
         ("ClusterRole", "lws-manager-role"),
         ("Role", "lws-leader-election-role"),
         ("ClusterRole", "lws-proxy-role"),
         ("ClusterRole", "lws-metrics-reader"),
+        ("Role", "lws-admission-requests-taker-role"),
     },
     WEBHOOK_SERVER: {
         ("Role", "lws-webhook-certificate-role"),
         ("ClusterRole", "lws-webhook-configuration-role"),
         ("ClusterRole", "lws-proxy-role"),
+        ("Role", "lws-admission-requests-sender-role"),
+        ("ClusterRole", "lws-admission-requests-sender"),
     },
 }
 
@@ -89,6 +94,15 @@ OUR_OWN: Final = {
     ("ClusterRoleBinding", "lws-webhook-configuration-rolebinding"),
     ("Role", "lws-webhook-certificate-role"),
     ("RoleBinding", "lws-webhook-certificate-rolebinding"),
+    ("ValidatingWebhookConfiguration", "lws-recording-webhook-configuration"),
+    ("ConfigMap", "lws-admission-requests-authority"),
+    ("Service", "lws-admission-requests-service"),
+    ("Role", "lws-admission-requests-taker-role"),
+    ("RoleBinding", "lws-admission-requests-taker-rolebinding"),
+    ("Role", "lws-admission-requests-sender-role"),
+    ("RoleBinding", "lws-admission-requests-sender-rolebinding"),
+    ("ClusterRole", "lws-admission-requests-sender"),
+    ("ClusterRoleBinding", "lws-admission-requests-sender-binding"),
 }
 SELECTOR_OF_THE_REFERENCE: Final = {
     "app.kubernetes.io/name": "lws",
@@ -285,7 +299,7 @@ def test_the_empty_secret_brings_no_data() -> None:
 
 def test_the_webhook_configurations_are_fresh(capsys: pytest.CaptureFixture[str]) -> None:
     assert manifests.main(["check"]) == 0
-    for name in (MUTATING, VALIDATING):
+    for name in (MUTATING, VALIDATING, RECORDING):
         [configuration] = [document for (_, found), document in OBJECTS.items() if found == name]
         for webhook in configuration["webhooks"]:
             assert webhook["clientConfig"]["service"]["name"] == SERVICE
@@ -296,14 +310,63 @@ def test_the_webhook_configurations_are_fresh(capsys: pytest.CaptureFixture[str]
 def test_stale_webhook_configurations_are_found_and_made_anew(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    file = tmp_path / "webhooks.yaml"
-    monkeypatch.setattr(manifests, "FILE", file)
+    monkeypatch.setattr(manifests, "DEPLOY", tmp_path)
     assert manifests.main(["check"]) == 1, "absent"
-    file.write_text(manifests.manifests_text().replace("Fail", "Ignore"))
+    for path, text in manifests.manifests().items():
+        (tmp_path / path).parent.mkdir(parents=True)
+        (tmp_path / path).write_text(text.replace("Fail", "Ignore"))
     assert manifests.main(["check"]) == 1
     assert "run `make manifests`" in capsys.readouterr().err
     assert manifests.main(["generate"]) == 0
     assert manifests.main(["check"]) == 0
+
+
+RECORDING_FILES: Final = (MANIFESTS / "webhooks.yaml", DEPLOY / "components" / "record-deletions" / "webhooks.yaml")
+
+
+@pytest.mark.parametrize("path", RECORDING_FILES, ids=lambda path: path.parent.name)
+def test_what_only_records_can_hold_nothing_up(path: Path) -> None:
+    [configuration] = [each for each in _documents(path) if each["metadata"]["name"] == RECORDING]
+    assert configuration["kind"] == "ValidatingWebhookConfiguration", "one that could change nothing"
+    for webhook in configuration["webhooks"]:
+        assert (webhook["failurePolicy"], webhook["timeoutSeconds"]) == ("Ignore", 1)
+        assert webhook["sideEffects"] == "NoneOnDryRun"
+        assert webhook["clientConfig"]["service"]["path"] == "/record-requests"
+    named = [webhook["name"] for file in RECORDING_FILES for each in _documents(file) for webhook in each["webhooks"]]
+    assert len(named) == len(set(named)), "a patch of the component adds webhooks, and replaces none"
+
+
+def test_deletions_of_pods_are_told_only_of_sets_and_only_where_that_is_chosen() -> None:
+    [default] = [each for each in _documents(RECORDING_FILES[0]) if each["metadata"]["name"] == RECORDING]
+    rules = [(rule["resources"], rule["operations"]) for webhook in default["webhooks"] for rule in webhook["rules"]]
+    assert rules == [(["leaderworkersets"], ["DELETE"]), (["leaderworkersets/scale"], ["UPDATE"])]
+    [chosen] = _documents(RECORDING_FILES[1])
+    deletion, eviction = chosen["webhooks"]
+    assert deletion["objectSelector"]["matchExpressions"][0]["key"] == "leaderworkerset.sigs.k8s.io/name"
+    assert [rule["resources"] for rule in deletion["rules"] + eviction["rules"]] == [["pods"], ["pods/eviction"]]
+
+
+def test_webhook_servers_find_the_controller_and_are_let_in() -> None:
+    controller, webhook_server = (_pod(name)["spec"] for name in (CONTROLLER, WEBHOOK_SERVER))
+    [service_port] = OBJECTS["Service", requests_wire.SERVICE]["spec"]["ports"]
+    assert service_port["port"] == service_port["targetPort"] == requests_wire.PORT
+    url = f"https://{requests_wire.SERVICE}.lws-system.svc:{requests_wire.PORT}"
+    assert f"--admission-requests-url={url}" in webhook_server["containers"][0]["args"]
+    assert f"--admission-requests-bind-address=:{requests_wire.PORT}" in controller["containers"][0]["args"]
+    selector = OBJECTS["Service", requests_wire.SERVICE]["spec"]["selector"]
+    assert selector == OBJECTS["Deployment", CONTROLLER]["spec"]["selector"]["matchLabels"]
+    [volume] = [each for each in webhook_server["volumes"] if each["name"] == "requests-token"]
+    [source] = volume["projected"]["sources"]
+    assert source["serviceAccountToken"]["audience"] == requests_wire.AUDIENCE
+    [mount] = [each for each in webhook_server["containers"][0]["volumeMounts"] if each["name"] == volume["name"]]
+    token_file = Path(mount["mountPath"]) / source["serviceAccountToken"]["path"]
+    assert load_settings(flags={}).admission_requests_token_file == token_file
+    sender = OBJECTS["ClusterRole", "lws-admission-requests-sender"]
+    assert sender["rules"] == [{"nonResourceURLs": [requests_wire.PATH], "verbs": ["post"]}]
+    for role, verbs in (("taker", {"get", "update"}), ("sender", {"get"})):
+        rights = _rights("Role", f"lws-admission-requests-{role}-role")
+        assert rights == {("", "configmaps"): (verbs, {CONFIG_MAP})}
+    assert "data" not in OBJECTS["ConfigMap", CONFIG_MAP], "applied again it must not undo the authority"
 
 
 def test_the_image_runs_as_the_account_of_the_manifests() -> None:
