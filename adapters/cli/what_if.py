@@ -19,7 +19,7 @@ _ASSUMED = "What is assumed"
 SetArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[SET]",
+        metavar="SET",
         help="The set that is asked about; a manifest names its own.",
         show_default=False,
     ),
@@ -152,6 +152,7 @@ def command(
       lws-events what-if --lose topology.kubernetes.io/rack=r3 --node-removed-after 5m
       lws-events what-if default/sample --kubeconfig ~/.kube/config --time-to-ready 4m
     """
+    from adapters.kubernetes.context_namespace import namespace_of_context
     from adapters.what_if.asking import Request, Times
     from adapters.what_if.inventory import InventoryError, read_nodes
     from adapters.what_if.questions import NoSuchSetError, QuestionError, read_manifest
@@ -165,6 +166,7 @@ def command(
         request = Request(
             set_name=set_name,
             namespace=namespace,
+            context_namespace=namespace_of_context(kubeconfig) if kubeconfig is not None else None,
             manifest=read_manifest(_text(filename), path=str(filename)) if filename is not None else None,
             drain=tuple(drain or ()),
             lose_nodes=tuple(lose_node or ()),

@@ -28,11 +28,16 @@ END_SECONDS: Final = 10.0
 """What is assumed where nothing is recorded and nothing given."""
 
 
+_DEFAULT_NAMESPACE: Final = "default"
+
+
 class Request(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked. Nothing at all: what is still to come."""
 
     set_name: str | None = None
     namespace: str | None = None
+    context_namespace: str | None = None
+    """Of the kubeconfig's context, for what names no namespace. None: a journal, which is of no kubeconfig."""
     manifest: Object | None = None
     drain: tuple[str, ...] = ()
     lose_nodes: tuple[str, ...] = ()
@@ -168,7 +173,7 @@ def ask_twice(
 
     Raises ``QuestionError`` where what is asked about is not there.
     """
-    asked = _sets_of(state, request)
+    asked = sets_of(state, request)
     of_sets = asked or state.names
     recorded = state.durations(of_sets)
     ready = _assumed(recorded.ready_ms, times.ready_seconds, default=READY_SECONDS)
@@ -216,15 +221,27 @@ def _ask(world: World, request: Request, asked: Sequence[SetName]) -> Verdict | 
     return verdict
 
 
-def _sets_of(state: State, request: Request) -> list[SetName]:
-    """The set that is asked about, if one is."""
+def sets_of(state: State, request: Request) -> list[SetName]:
+    """The set that is asked about, if one is. Raises ``QuestionError``."""
     named = _named(state, request) if request.set_name is not None else None
     if request.manifest is None:
         return [] if named is None else [named]
-    of_manifest = questions.set_name_of(request.manifest, namespace=request.namespace)
+    of_manifest = _set_of_manifest(state, request, request.manifest)
     if named is not None and named != of_manifest:
         raise QuestionError(f"the manifest is of {of_manifest}, and {named} is asked about")
     return [of_manifest]
+
+
+def _set_of_manifest(state: State, request: Request, manifest: Object) -> SetName:
+    """As ``deploy`` would address it; of a journal the only set of that name, where none is named."""
+    metadata, namespace = manifest["metadata"], request.namespace
+    own, name = metadata.get("namespace"), metadata["name"]
+    if own and namespace not in (None, own):
+        raise QuestionError(f"the manifest is of namespace {own}, not {namespace} as --namespace says")
+    if chosen := own or namespace or request.context_namespace:
+        return SetName(chosen, name)
+    found = [one for one in state.names if one.name == name]
+    return found[0] if len(found) == 1 else SetName(_DEFAULT_NAMESPACE, name)
 
 
 def _named(state: State, request: Request) -> SetName:
@@ -232,10 +249,12 @@ def _named(state: State, request: Request) -> SetName:
     before, _, name = text.rpartition("/")
     namespace = before or request.namespace
     found = [one for one in state.names if one.name == name and namespace in (None, "", one.namespace)]
+    if len(found) > 1:
+        found = [one for one in found if one.namespace == request.context_namespace] or found
     if len(found) == 1:
         return found[0]
     if not found and request.manifest is not None:
-        return SetName(namespace or "default", name)
+        return SetName(namespace or request.context_namespace or _DEFAULT_NAMESPACE, name)
     there = ", ".join(map(str, state.names)) or "none"
     what = "is in more than one namespace" if found else "is not there"
     raise NoSuchSetError(f"LeaderWorkerSet {text} {what}; sets in {state.described}: {there}")

@@ -62,12 +62,6 @@ def read_manifest(text: str, *, path: str) -> Object:
     return manifest
 
 
-def set_name_of(manifest: Object, *, namespace: str | None = None) -> SetName:
-    """Which set a manifest is about; without a namespace that of the person, else ``default``."""
-    metadata = manifest["metadata"]
-    return SetName(metadata.get("namespace") or namespace or "default", metadata["name"])
-
-
 def apply_manifest(world: World, manifest: Object, set_name: SetName) -> Verdict:
     """Put a manifest in the place of the present set, as far as admission lets it.
 
