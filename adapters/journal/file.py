@@ -18,13 +18,14 @@ from adapters.journal.index.reading import Index, open_index
 from adapters.journal.log_file import FileLogs, logs_beside
 from adapters.journal.port import BATCH_MESSAGES_MAX, Journal, Latest, Message, Record, StreamInfo
 from adapters.journal.subject_filter import matcher
-from lws_events.subjects import DECISIONS, EVENTS, SEALS, SET, SNAPSHOTS, encode_token, observations_filter
+from lws_events.subjects import AUDIT, DECISIONS, EVENTS, SEALS, SET, SNAPSHOTS, encode_token, observations_filter
 
 _ROOTS: Final[dict[StreamKind, str]] = {
     "events": EVENTS,
     "decisions": DECISIONS,
     "snapshots": SNAPSHOTS,
     "seals": SEALS,
+    "audit": AUDIT,
 }
 
 
@@ -129,10 +130,18 @@ def open_file(path: Path) -> Journal:
     def stream(kind: StreamKind) -> FileStream:
         return FileStream(path, kind, cluster=found.cluster, info=found.infos[kind], index=index)
 
-    snapshots = stream("snapshots") if found.infos["snapshots"].messages else None
-    logs = FileLogs(logs_beside(path)) if logs_beside(path).exists() else None
-    seals = stream("seals") if found.infos["seals"].messages else None
-    return Journal(found.cluster, stream("events"), stream("decisions"), logs, snapshots=snapshots, seals=seals)
+    def stream_if_any(kind: StreamKind) -> FileStream | None:
+        return stream(kind) if found.infos[kind].messages else None
+
+    return Journal(
+        found.cluster,
+        stream("events"),
+        stream("decisions"),
+        FileLogs(logs_beside(path)) if logs_beside(path).exists() else None,
+        snapshots=stream_if_any("snapshots"),
+        audit=stream_if_any("audit"),
+        seals=stream_if_any("seals"),
+    )
 
 
 def survey(path: Path) -> Survey:

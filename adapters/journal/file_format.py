@@ -32,11 +32,11 @@ from adapters.journal.port import Record
 FORMAT: Final = "lws-events-journal"
 VERSION: Final = 1
 
-StreamKind = Literal["events", "decisions", "snapshots", "seals"]
+StreamKind = Literal["events", "decisions", "snapshots", "seals", "audit"]
 
 
-KINDS: Final[tuple[StreamKind, ...]] = ("events", "decisions", "snapshots", "seals")
-IN_FRONT: Final[tuple[StreamKind, ...]] = ("snapshots", "seals")
+KINDS: Final[tuple[StreamKind, ...]] = ("events", "decisions", "snapshots", "seals", "audit")
+IN_FRONT: Final[tuple[StreamKind, ...]] = ("snapshots", "seals", "audit")
 """What stands before all events and decisions: it is read without reading those."""
 
 
@@ -57,6 +57,7 @@ class End(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     decisions: int
     snapshots: int = 0
     seals: int = 0
+    audit: int = 0
 
 
 class FileRecord(NamedTuple):

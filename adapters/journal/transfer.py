@@ -1,7 +1,7 @@
 """Export and import of a journal as it is: back-up, bug report and test fixture in one.
 
 A journal without its first events begins from snapshots (docs/decisions/0009): then they are part of the file, before
-everything else.
+everything else, and so are the facts of audit that were put aside.
 
 An import restores what the machine depends on, the order, the sequences and the bodies, and refuses rather than restore
 something else. Two things differ afterwards: the journal's own time stamps (``Record.at_ns``) are those of the import,
@@ -16,6 +16,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from adapters.journal.audit.reading import audit_end
 from adapters.journal.epoch import current_epoch
 from adapters.journal.errors import ImportRefused, JournalDamaged, JournalError
 from adapters.journal.file_format import IN_FRONT, KINDS, JournalFileWriter, StreamKind, read_file, read_header
@@ -45,6 +46,7 @@ async def export_journal(journal: Journal, path: Path) -> Transferred:
     Every decision's cause is in it. Raises ``JournalUnavailable``, and ``OSError`` about the file.
     """
     last_seal = await sealed_up_to(journal)  # first: what is sealed is in the file
+    last_of_audit = await audit_end(journal)
     last_decision = await journal.decisions.last_sequence()  # before the events: no decision without its cause
     last_event = await journal.events.last_sequence()
     epoch = await current_epoch(journal.events, journal.cluster)
@@ -54,10 +56,15 @@ async def export_journal(journal: Journal, path: Path) -> Transferred:
             async with aclosing(_records(journal.snapshots, await journal.snapshots.last_sequence())) as snapshots:
                 async for record in snapshots:
                     writer.add("snapshots", record)
-        if journal.seals is not None:
-            async with aclosing(_records(journal.seals, last_seal)) as seals:
-                async for record in seals:
-                    writer.add("seals", record)
+        in_front: tuple[tuple[StreamKind, Stream | None, int], ...] = (
+            ("seals", journal.seals, last_seal),
+            ("audit", journal.audit, last_of_audit),
+        )
+        for kind, stream, last in in_front:
+            if stream is not None:
+                async with aclosing(_records(stream, last)) as records:
+                    async for record in records:
+                        writer.add(kind, record)
         async with (
             aclosing(_records(journal.events, last_event)) as events,
             aclosing(_records(journal.decisions, last_decision)) as decisions,
@@ -108,6 +115,8 @@ class _Import:
             self._streams["snapshots"] = journal.snapshots
         if journal.seals is not None:
             self._streams["seals"] = journal.seals
+        if journal.audit is not None:
+            self._streams["audit"] = journal.audit
         self._waiting: dict[StreamKind, list[Message]] = {kind: [] for kind in KINDS}
         self._before = expected.before
         self._stored: dict[StreamKind, int] = dict(expected.before)
@@ -155,9 +164,8 @@ async def _require_target(path: Path, journal: Journal, expected: "_Expected") -
             "nothing was imported"
         )
     before = expected.before
-    targets = [(journal.events, before["events"]), (journal.decisions, before["decisions"])]
-    if journal.seals is not None:
-        targets.append((journal.seals, 0))
+    targets: list[tuple[Stream, int]] = [(journal.events, before["events"]), (journal.decisions, before["decisions"])]
+    targets += [(stream, 0) for stream in (journal.seals, journal.audit) if stream is not None]
     for stream, begins in targets:
         info = await stream.info()
         if info.messages or info.last_sequence not in (0, begins):
@@ -189,7 +197,7 @@ def restorable(path: Path) -> _Expected:
     try:
         for line, kind, record in read_file(path):
             begins = not last[kind] and bool(last["snapshots"]) and kind not in IN_FRONT
-            if begins or kind == "snapshots":
+            if begins or kind in ("snapshots", "audit"):  # their sequences mean nothing
                 before[kind] = record.sequence - 1 if begins else 0
             elif record.sequence != last[kind] + 1:
                 raise JournalDamaged(

@@ -105,6 +105,16 @@ async def steps_before(
             yield list(_steps(journal.cluster, page, past))
 
 
+async def audit_end(journal: Journal) -> int:
+    """Sequence of the last message of what was put aside; 0 where there is none. Raises ``JournalUnavailable``."""
+    if journal.audit is None:
+        return 0
+    try:
+        return await journal.audit.last_sequence()
+    except JournalMissing:  # a journal of a release that put nothing aside
+        return 0
+
+
 async def is_told_of(journal: Journal, set_name: SetName) -> bool:
     """Whether anything about a set was put aside. Raises ``JournalUnavailable``."""
     if journal.audit is None:

@@ -15,7 +15,7 @@ from adapters.journal.file_format import StreamKind
 from adapters.journal.port import StreamInfo
 
 MAGIC: Final = b"lws-events-index"
-VERSION: Final = 3
+VERSION: Final = 4
 
 ALL_SETS: Final = ""
 """Key of what is about no set: the beginnings of epochs."""
