@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+from adapters.journal.archive.checking import check_journal
 from adapters.journal.archive.restoring import archived_cluster, restore_file
 from adapters.journal.archive.store import open_store
+from adapters.journal.file import open_file
 from adapters.journal.file_format import read_file
+from adapters.journal.seals.walking import Range
 from tests.integration.controller.clusters import Cluster
 from tests.integration.controller.conftest import MakeProgram
 
@@ -19,7 +22,7 @@ async def test_a_journal_that_was_cut_is_enough_to_go_on(
     cluster: Cluster, program: MakeProgram, tmp_path: Path
 ) -> None:
     archive = tmp_path / "archive"
-    limits = ("--snapshot-events", "100", "--journal-keep-events", "20", "--journal-archive", str(archive))
+    limits = ("--snapshot-events", "100", "--journal-keep-events", "20", "--journal-archive", str(archive), "--seal-events", "10")
     controller = program(*_ALONE, *limits, kubeconfig=cluster.kubeconfig)
     controller.start()
     await controller.ready()
@@ -51,8 +54,15 @@ async def test_a_journal_that_was_cut_is_enough_to_go_on(
     assert info["events"]["first_sequence"] > 100
     await controller.ask("journal", "archive", "--to", str(archive))
     checked = await controller.ask("journal", "check", "--archive", str(archive))
-    assert [checked[kind]["problem"] for kind in ("events", "decisions")] == ["", ""]
+    assert checked["sound"], checked
+    assert checked["seals"]["proven"]["events"] == [
+        {"first": info["events"]["first_sequence"], "last": info["events"]["last_sequence"]}
+    ]
+    seal = await controller.ask("journal", "seal")
     whole = tmp_path / "whole.jsonl.gz"
     async with open_store(str(archive)) as store:
         await restore_file(store, await archived_cluster(store, None, place=str(archive)), whole)
     assert next(read_file(whole, only="events")).record.sequence == 1
+    noted = await check_journal(open_file(whole), noted=seal["hash"])
+    assert noted.is_sound
+    assert noted.seals.proven["events"] == [Range(1, seal["events"])]

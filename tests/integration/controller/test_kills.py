@@ -24,7 +24,7 @@ _KILLS = 6
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_killed_at_random_points(cluster: Cluster, program: MakeProgram, seed: int) -> None:
     chance = random.Random(seed)
-    controller = program(*_ALONE, kubeconfig=cluster.kubeconfig)
+    controller = program(*_ALONE, "--seal-events", "10", "--seal-interval", "1s", kubeconfig=cluster.kubeconfig)
     cluster.apply()
 
     async def live_a_little(seconds_max: float) -> None:
@@ -50,6 +50,10 @@ async def test_killed_at_random_points(cluster: Cluster, program: MakeProgram, s
     await _each_leader_was_deleted_once(controller)
     assert await controller.stop() == 0, controller.log
     await controller.verify()
+    checked = await controller.ask("journal", "check")
+    assert checked["sound"], checked
+    assert checked["seals"]["count"] > _KILLS
+    assert checked["seals"]["unsealed"] == {"events": 0, "decisions": 0}
 
 
 async def test_the_nats_server_is_killed_again_and_again(cluster: Cluster, program: MakeProgram) -> None:
