@@ -13,7 +13,7 @@ from adapters.kubernetes.pace import SystemClock
 from adapters.lifecycle_events.positions import FIRST, Start
 from adapters.lifecycle_events.publisher import LifecyclePublisher
 from adapters.lifecycle_events.reading import lifecycle_events
-from adapters.nats.connection import Connection, connect
+from adapters.nats.connection import Connection, ConnectionSettings, connect
 from adapters.nats.embedded import EmbeddedServer
 from adapters.nats.journal import open_journal
 from adapters.nats.lifecycle import LifecycleLimits, open_lifecycle_stream
@@ -31,11 +31,20 @@ LIMITS = LifecycleLimits(size_bytes=16 * 1024**2)
 class Stage:
     """A journal and the stream on which its events are published."""
 
-    def __init__(self, journal: Journal, connection: Connection | None = None) -> None:
+    def __init__(
+        self, journal: Journal, connection: Connection | None = None, settings: ConnectionSettings | None = None
+    ) -> None:
         self.journal = journal
         self.connection = connection
+        self._settings = settings
         self._in_memory: MemoryStream | None = None
         self.limits = LIMITS
+
+    @property
+    def settings(self) -> ConnectionSettings:
+        """How the server is reached."""
+        assert self._settings is not None
+        return self._settings
 
     @property
     def memory(self) -> MemoryStream:
@@ -95,7 +104,7 @@ async def on_nats(data_dir: Path) -> AsyncIterator[Stage]:
     async with EmbeddedServer(data_dir) as server:
         connection = await connect(server.settings)
         try:
-            yield Stage((await open_journal(connection, CLUSTER)).journal, connection)
+            yield Stage((await open_journal(connection, CLUSTER)).journal, connection, server.settings)
         finally:
             await connection.close()
 
