@@ -1,7 +1,7 @@
 """Put a page of one file together from its parts, so that nothing in the data can become markup or script.
 
 A page is a folder: ``page.html`` with the places ``{title}``, ``{style}``, ``{data}``, ``{script}`` and ``{policy}``,
-``page.css``, and scripts that share one scope in the order in which they are named. Its policy lets the browser run
+styles, and scripts that share one scope in the order in which they are named. Its policy lets the browser run
 these scripts and styles by their hashes, and load nothing at all.
 """
 
@@ -20,10 +20,10 @@ _DANGEROUS: Final = {ord(one): f"\\u{ord(one):04x}" for one in "<>&\u2028\u2029"
 """They occur inside JSON strings alone. Without a ``<`` nothing can end the block or open a comment in it."""
 
 
-def assembled(folder: str, scripts: Sequence[str], *, title: str, data: Any) -> str:
+def assembled(folder: str, scripts: Sequence[str], *, styles: Sequence[str], title: str, data: Any) -> str:
     """The page of ``adapters/pages/<folder>`` with ``data`` (anything that msgspec writes as JSON) in it."""
     source = files("adapters.pages") / folder
-    style = (source / "page.css").read_text(encoding="utf-8")
+    style = "".join((source / name).read_text(encoding="utf-8") for name in styles)
     parts = [(source / name).read_text(encoding="utf-8") for name in scripts]
     script = "\n".join(['"use strict";', "(() => {", *parts, "})();", ""])
     policy = (
@@ -39,6 +39,13 @@ def assembled(folder: str, scripts: Sequence[str], *, title: str, data: Any) -> 
     }
     template = (source / "page.html").read_text(encoding="utf-8")
     return _PLACE.sub(lambda place: values[place.group(1)], template)
+
+
+def module(folder: str, scripts: Sequence[str], *, exports: Sequence[str]) -> str:
+    """Scripts of a page as one ES module, for pages that are served."""
+    source = files("adapters.pages") / folder
+    text = "\n".join((source / name).read_text(encoding="utf-8") for name in scripts)
+    return f"{text}\nexport {{ {', '.join(exports)} }};\n"
 
 
 def embedded(data: Any) -> str:

@@ -5,11 +5,13 @@ add_lifecycle_routes(application, journal)
 async with serving(application, address, tls=context) as port: ...
 """
 
+import hashlib
 from importlib.resources import files
 from typing import Final
 
 from aiohttp import web
 
+from adapters.pages.timeline import colours, drawing_module
 from adapters.web.access import Access
 from adapters.web.guarding import LOGIN, add_headers, guarding, logged_in
 
@@ -31,22 +33,23 @@ def web_application(access: Access, *, loopback: bool, secure: bool = False) -> 
     application.on_response_prepare.append(add_headers)
     contents = _contents()
 
-    async def page(_: web.Request) -> web.Response:
-        return _file("page.html", contents)
+    async def page(request: web.Request) -> web.Response:
+        return _file("page.html", contents, request)
 
     async def static(request: web.Request) -> web.Response:
         name = request.match_info["name"]
         if name not in contents:
             raise web.HTTPNotFound
-        return _file(name, contents)
+        return _file(name, contents, request)
 
     async def to_page(_: web.Request) -> web.Response:
         raise web.HTTPSeeOther("/ui")
 
     async def login_form(request: web.Request) -> web.Response:
-        answer = _file("login.html", contents)
+        answer = _file("login.html", contents, request)
         if "failed" in request.query:  # said by the server: who is not logged in gets no scripts
-            answer.body = contents["login.html"].replace(b'class="failed"', b'class="failed shown"')
+            answer = web.Response(body=contents["login.html"].replace(b'class="failed"', b'class="failed shown"'))
+            answer.content_type = "text/html"
         return answer
 
     async def login(request: web.Request) -> web.Response:
@@ -67,9 +70,16 @@ def web_application(access: Access, *, loopback: bool, secure: bool = False) -> 
 def _contents() -> dict[str, bytes]:
     """All files of the page, by name: what is not among them cannot be asked for."""
     folder = files("adapters.pages") / FOLDER
-    return {one.name: one.read_bytes() for one in folder.iterdir() if one.name.rpartition(".")[2] in _KINDS}
+    own = {one.name: one.read_bytes() for one in folder.iterdir() if one.name.rpartition(".")[2] in _KINDS}
+    return own | {"drawing.js": drawing_module().encode(), "colours.css": colours().encode()}
 
 
-def _file(name: str, contents: dict[str, bytes]) -> web.Response:
+def _file(name: str, contents: dict[str, bytes], request: web.Request) -> web.Response:
+    """A file; only whether it is still the same, where the browser has it already."""
+    body = contents[name]
+    mark = f'"{hashlib.sha256(body).hexdigest()[:20]}"'
+    headers = {"ETag": mark, "Cache-Control": "private, no-cache"}
+    if request.headers.get("If-None-Match") == mark:
+        return web.Response(status=304, headers=headers)
     kind = _KINDS[name.rpartition(".")[2]]
-    return web.Response(body=contents[name], content_type=kind, charset="utf-8")
+    return web.Response(body=body, content_type=kind, charset="utf-8", headers=headers)

@@ -1,20 +1,31 @@
 """The timeline of a set as a page that one can keep, send and open anywhere."""
 
 from collections.abc import Sequence
+from importlib.resources import files
 from typing import Final
 
 import msgspec
 
-from adapters.pages.assembling import assembled
+from adapters.pages.assembling import assembled, module
 from lws_events.subjects import SetName
 from projections.entries import Entry
 from projections.lanes import Picture
 
+SHARED: Final = ("kinds.js", "time.js", "shapes.js", "bars.js")
+"""Scripts that know nothing of the page: ``drawing_module`` hands them to other pages."""
+
+EXPORTS: Final = (
+    *("KINDS", "MARKED", "WEIGHT", "STATE_COLOURS", "element"),
+    *("timestamp", "dayOf", "clockOf", "duration", "ticks"),
+    *("palette", "colour", "markColour", "drawMark", "icon", "drawIcon"),
+    *("prepared", "drawBar"),
+)
+"""What ``drawing_module`` hands out of them."""
+
 SCRIPTS: Final = (
+    *SHARED,
     "data.js",
-    "time.js",
     "rows.js",
-    "shapes.js",
     "picture.js",
     "labels.js",
     "overview.js",
@@ -35,4 +46,14 @@ def timeline_page(
     part = f", pod {pod}" if pod else f", group {group}" if group else ""
     title = f"{set_name}{part}"
     data = msgspec.structs.asdict(picture) | {"title": title, "set": str(set_name), "file": file, "entries": entries}
-    return assembled("timeline", SCRIPTS, title=f"{title} – timeline", data=data)
+    return assembled("timeline", SCRIPTS, styles=("colours.css", "page.css"), title=f"{title} – timeline", data=data)
+
+
+def colours() -> str:
+    """The style sheet that has the colours, light and dark."""
+    return (files("adapters.pages") / "timeline" / "colours.css").read_text(encoding="utf-8")
+
+
+def drawing_module() -> str:
+    """What other pages draw with, as an ES module: shapes, bars, ticks, colours of states."""
+    return module("timeline", SHARED, exports=EXPORTS)

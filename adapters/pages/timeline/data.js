@@ -4,32 +4,6 @@
 const data = JSON.parse(document.getElementById("data").textContent);
 const entries = data.entries;
 
-// In the order of their weight: of marks that lie on each other the first kind is drawn.
-const KINDS = [
-  ["restart", "Restarts"],
-  ["failure", "Failures"],
-  ["refused", "Refused"],
-  ["held", "Held back"],
-  ["wait", "Waits"],
-  ["rollout", "Rollout"],
-  ["change", "Changes"],
-  ["condition", "Conditions"],
-  ["group", "Groups"],
-  ["pod", "Pods"],
-  ["command", "Commands"],
-  ["object", "Other"],
-];
-const MARKED = new Set(["restart", "failure", "refused", "held", "wait", "rollout", "change", "condition"]);
-const WEIGHT = new Map(KINDS.map(([kind], index) => [kind, index]));
-
-// Colour of each state: pods in lower case, groups as the controller names them.
-const STATE_COLOURS = new Map(Object.entries({
-  pending: "pending", running: "running", ready: "ready", terminating: "terminating", failed: "failed", succeeded: "succeeded",
-  Scheduling: "pending", Starting: "running", Ready: "ready", Degraded: "degraded", Recreating: "terminating",
-  Terminating: "terminating", BackOff: "degraded", Kept: "degraded",
-  Available: "ready", Progressing: "running", UpdateInProgress: "running",
-}));
-
 const page = {
   from: data.from_ms,
   to: data.to_ms,
@@ -48,10 +22,3 @@ for (const entry of entries) counts.set(entry.kind, (counts.get(entry.kind) || 0
 
 const searchable = entries.map((entry) =>
   `#${entry.sequence} ${entry.group ? `group ${entry.group}` : "set"} ${entry.pod} ${entry.what} ${entry.because}`.toLowerCase());
-
-function element(tag, text, className) {
-  const made = document.createElement(tag);
-  if (text !== undefined) made.textContent = text;
-  if (className) made.className = className;
-  return made;
-}

@@ -53,19 +53,6 @@ function redraw() {
   });
 }
 
-function prepared(canvas) {
-  const ratio = window.devicePixelRatio || 1;
-  const { clientWidth: width, clientHeight: height } = canvas;
-  if (canvas.width !== Math.round(width * ratio)) canvas.width = Math.round(width * ratio);
-  if (canvas.height !== Math.round(height * ratio)) canvas.height = Math.round(height * ratio);
-  const pen = canvas.getContext("2d");
-  pen.setTransform(ratio, 0, 0, ratio, 0, 0);
-  pen.clearRect(0, 0, width, height);
-  pen.font = '11px system-ui, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif';
-  pen.textBaseline = "middle";
-  return { pen, width, height };
-}
-
 function drawAll() {
   spacer.style.height = `${Math.max(rows.length * ROW - scroller.clientHeight, 0)}px`;
   const marks = ticks(page.from, page.to, breadth(), 110);
@@ -128,42 +115,10 @@ function drawBars(pen, row, index) {
     const from = Math.max(xOf(one.from_ms), edgeLeft - 4);
     const to = Math.min(Math.max(xOf(end), from + 1.5), edgeRight + 4);
     const name = STATE_COLOURS.get(one.state) || "succeeded";
-    drawBar(pen, { from, to, top, thick, name, open: one.to_ms === null });
+    drawBar(pen, { from, to, top, thick, name, open: one.to_ms === null, edges: [edgeLeft, edgeRight] });
     drawBarText(pen, row, one, { from: Math.max(from, edgeLeft), to, middle: top + thick / 2 });
     drawn.bars.push({ from, to, top, bottom: top + thick, row, interval: one });
   }
-}
-
-function drawBar(pen, { from, to, top, thick, name, open }) {
-  pen.fillStyle = colour(name);
-  pen.strokeStyle = colour(`${name}-edge`);
-  pen.lineWidth = 1;
-  pen.beginPath();
-  if (to - from > 6) pen.roundRect(from + 0.5, top + 0.5, to - from - 1, thick - 1, open ? [3, 0, 0, 3] : 3);
-  else pen.rect(from, top + 0.5, Math.max(to - from, 1.5), thick - 1);
-  pen.fill();
-  if (name === "terminating" && to - from > 5) hatch(pen, { from, to, top, thick });
-  if (to - from > 3) pen.stroke();
-  else {
-    pen.fillStyle = pen.strokeStyle;
-    pen.fillRect(from, top, Math.max(to - from, 1.5), thick);
-  }
-}
-
-function hatch(pen, { from, to, top, thick }) {
-  pen.save();
-  pen.clip();
-  pen.globalAlpha = 0.45;
-  pen.beginPath();
-  const start = Math.floor(Math.max(from, left()) / 6) * 6;
-  for (let x = start - thick; x < Math.min(to, scroller.clientWidth); x += 6) {
-    pen.moveTo(x, top + thick);
-    pen.lineTo(x + thick, top);
-  }
-  pen.stroke();
-  pen.restore();
-  pen.beginPath();
-  pen.roundRect(from + 0.5, top + 0.5, to - from - 1, thick - 1, 3);
 }
 
 function drawBarText(pen, row, interval, { from, to, middle }) {
