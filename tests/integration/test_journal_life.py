@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.cli.audit_reading import begin_reading
 from adapters.cli.options import JournalSource
 from adapters.cli.reading import open_for_reading
 from adapters.controller.engine import Engine
@@ -32,6 +33,7 @@ from adapters.nats.embedded import EmbeddedServer
 from adapters.nats.journal import open_journal
 from lws_events import events
 from lws_events.fleet import Fleet
+from projections.audit.rows import Asked, AuditRow
 from projections.verify import verify
 from tests.scenario import Scenario
 from tests.unit.test_engine import CollectingExecutor, NoMetrics
@@ -203,6 +205,13 @@ async def test_a_server_killed_at_any_moment_of_a_sweep_a_purge_or_an_archive(
         assert (await check_journal(journal, store)).is_sound
     await restore_file(store, "test", tmp_path / "whole.jsonl.gz")
     await asyncio.to_thread(_require_whole, tmp_path / "whole.jsonl.gz", expected)
+    told = await asyncio.to_thread(_audit, JournalSource(data_dir=tmp_path / "data"))
+    assert told == await asyncio.to_thread(_audit, JournalSource(file=tmp_path / "whole.jsonl.gz"))
+
+
+def _audit(source: JournalSource) -> list[AuditRow]:
+    with open_for_reading(source) as reader:
+        return list(begin_reading(reader).rows(None, Asked()))
 
 
 def _require_whole(path: Path, expected: bytes) -> None:
