@@ -1,11 +1,9 @@
 """The consumers of ``docs/lifecycle-events.md``, executed as they stand there: told all, killed, and told the rest."""
 
 import asyncio
-import contextlib
 import json
 import re
 import shlex
-import sys
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -22,67 +20,15 @@ from adapters.nats.connection import ConnectionSettings
 from lws_events.machine import lifecycle
 from lws_events.machine.state import ABSENT
 from projections.lifecycle import TYPE_NAMES, encode, fields_of, type_name
-from tests.contract.lifecycle_stages import DEADLINE_SECONDS, Stage, expected, go_on, on_nats, story
+from tests.contract.lifecycle_stages import Stage, expected, go_on, on_nats, story
 from tests.controlplane.api import eventually
+from tests.integration.consumers import ON_NATS, OVER_HTTP, PAGE, consuming, python
 from tests.journal_builder import SAMPLE, JournalBuilder
 from tests.natscli import nats_program
 from tests.pages import blocks
 from tests.unit.lifecycle_events.facts import FACTS
 
-PAGE: Final = Path(__file__).parents[2] / "docs" / "lifecycle-events.md"
-ON_NATS, OVER_HTTP = blocks(PAGE.read_text(), "python")
 STREAM: Final = "LWS_LIFECYCLE_default"
-
-
-class Consumer:
-    """A program that prints events, one on each line."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    async def lines(self, count: int) -> list[str]:
-        assert self._process.stdout is not None
-        found: list[str] = []
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            while len(found) < count:
-                line = (await self._process.stdout.readline()).decode().strip()
-                assert line or not self._process.stdout.at_eof(), f"it has ended after {found}"
-                if line:
-                    found.append(line)
-        return found
-
-    async def rest(self) -> list[str]:
-        """What it prints until it ends by itself."""
-        async with asyncio.timeout(DEADLINE_SECONDS):
-            output, errors = await self._process.communicate()
-        assert self._process.returncode == 0, errors
-        return [line for line in output.decode().splitlines() if line]
-
-    async def kill(self) -> None:
-        if self._process.returncode is None:
-            self._process.kill()
-            await self._process.wait()
-
-
-@contextlib.asynccontextmanager
-async def consuming(*words: str, folder: Path, **environment: str) -> AsyncIterator[Consumer]:
-    process = await asyncio.create_subprocess_exec(
-        *words,
-        cwd=folder,
-        env={"PATH": "/usr/bin:/bin", "HOME": str(folder), **environment},
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        limit=2**20,
-    )
-    consumer = Consumer(process)
-    try:
-        yield consumer
-    finally:
-        await consumer.kill()
-
-
-def python(code: str) -> tuple[str, ...]:
-    return sys.executable, "-c", code
 
 
 @pytest_asyncio.fixture
