@@ -9,6 +9,7 @@ from adapters.journal.errors import JournalError
 from adapters.journal.extents import first_event_ms
 from adapters.journal.port import Journal, StreamInfo
 from adapters.journal.retention.limits import Limits
+from adapters.journal.retention.stated import state_limits
 from adapters.kubernetes.pace import Clock
 
 _log = structlog.get_logger(__name__)
@@ -27,6 +28,7 @@ class Gauging:
         self._limits = limits
         self._clock = clock
         self._metrics = metrics
+        self._is_stated = False
         self._first = (0, 0)
         """Sequence and time of the first event."""
 
@@ -34,6 +36,7 @@ class Gauging:
         """Until cancelled."""
         while True:
             try:
+                await self._state()
                 await self.measure()
             except JournalError as error:
                 _log.debug("the journal could not be measured", error=str(error))
@@ -47,6 +50,8 @@ class Gauging:
         self._tell("decisions", await journal.decisions.info())
         if journal.snapshots is not None:
             self._tell("snapshots", await journal.snapshots.info())
+        if journal.audit is not None:
+            self._tell("audit", await journal.audit.info())
         if self._limits.events is not None:
             self._metrics.kept("events", at_least=self._limits.events, used=events.messages)
         if self._limits.size_bytes is not None:
@@ -56,6 +61,12 @@ class Gauging:
                 self._first = (events.first_sequence, await first_event_ms(journal.events) or self._clock.now_ms())
             age_ms = self._clock.now_ms() - self._first[1]
             self._metrics.kept("age_seconds", at_least=self._limits.age_ms / _MS, used=max(age_ms, 0) / _MS)
+
+    async def _state(self) -> None:
+        """Let whoever reads the journal know what its limits are."""
+        if not self._is_stated and self._journal.snapshots is not None:
+            await state_limits(self._journal.snapshots, self._limits)
+            self._is_stated = True
 
     def _tell(self, stream: str, info: StreamInfo) -> None:
         self._metrics.holds(

@@ -62,6 +62,7 @@ class Keeping(NamedTuple):
                 if gone > 0:
                     metrics.purged(events=gone, at_ms=now_ms())
             except (JournalError, SnapshotUnusableError, ArchiveError) as error:
+                metrics.not_purged()
                 _log.warning("nothing is purged; once more after the next snapshots", error=str(error))
 
         return after_sweep

@@ -36,6 +36,9 @@ class JournalLifeMetrics(Protocol):
     def purged(self, *, events: int, at_ms: int) -> None:
         """So many events went."""
 
+    def not_purged(self) -> None:
+        """Events are over the limits and stay, because something about them could not be put in a safe place."""
+
     def holds(self, stream: str, *, first: int, last: int, size_bytes: int, size_bytes_max: int) -> None:
         """What a stream holds; a limit below 0 is none."""
 
@@ -54,6 +57,9 @@ class _NoMetrics:
         pass
 
     def purged(self, **_: int) -> None:
+        pass
+
+    def not_purged(self) -> None:
         pass
 
     def holds(self, stream: str, **_: int) -> None:

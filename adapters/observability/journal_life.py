@@ -24,6 +24,11 @@ class JournalLife:
         self._purged_events = Counter(
             "lws_events_journal_purged_events", "Events that were over the limits, and went.", registry=registry
         )
+        self._not_purged = Counter(
+            "lws_events_journal_purges_failed",
+            "How often nothing went, because archiving or putting aside failed.",
+            registry=registry,
+        )
         self._purged_at = gauge("journal_purge_timestamp_seconds", "When the beginning of the journal went last.")
         self._first = gauge("journal_first_sequence", "The first message that is there.", ("stream",))
         self._last = gauge("journal_last_sequence", "The last message.", ("stream",))
@@ -51,8 +56,12 @@ class JournalLife:
         self._purged_events.inc(events)
         self._purged_at.set(at_ms / _MS)
 
+    def not_purged(self) -> None:
+        """Events are over the limits and stay."""
+        self._not_purged.inc()
+
     def holds(self, stream: str, *, first: int, last: int, size_bytes: int, size_bytes_max: int) -> None:
-        """What ``events``, ``decisions`` or ``snapshots`` holds; a limit below 0 is none."""
+        """What ``events``, ``decisions``, ``snapshots`` or ``audit`` holds; a limit below 0 is none."""
         self._first.labels(stream).set(first)
         self._last.labels(stream).set(last)
         self._bytes.labels(stream).set(size_bytes)

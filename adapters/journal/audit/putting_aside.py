@@ -213,7 +213,7 @@ class _Decisions:
                 self._read = await self._next()
                 continue
             record = self._read.pop()
-            decision = decisions.decode(record.data)
+            decision = _decoded(record)
             heapq.heappush(self._ahead, (decision.cause, record.sequence, decision, record.data))
 
     async def _next(self) -> list[Record]:
@@ -225,3 +225,10 @@ class _Decisions:
             await self.close()
             return []
         return list(reversed(batch))
+
+
+def _decoded(record: Record) -> Decision:
+    try:
+        return decisions.decode(record.data)
+    except msgspec.DecodeError as error:
+        raise JournalDamaged(f"decision {record.sequence} on {record.subject} cannot be read: {error}") from error

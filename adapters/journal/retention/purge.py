@@ -10,13 +10,15 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Final
 
+import msgspec
 import structlog
 
 from adapters.journal.audit import limits as audit_limits
 from adapters.journal.audit.limits import AuditLimits
 from adapters.journal.audit.putting_aside import PuttingAside, begin
 from adapters.journal.epoch import announce_epoch, current_epoch
-from adapters.journal.port import Journal
+from adapters.journal.errors import JournalDamaged
+from adapters.journal.port import Journal, Record
 from adapters.journal.retention.limits import Extent, Limits, Place, beginning, is_due
 from adapters.journal.snapshots.generations import stored_sweep
 from adapters.journal.snapshots.last_known import LastKnown
@@ -99,7 +101,7 @@ class Retention:
             async with aclosing(reading) as batches:
                 async for batch in batches:
                     for number, record in enumerate(batch):
-                        envelope = events.decode(record.data)
+                        envelope = _envelope(record)
                         if facts is not None:
                             await facts.add(record, envelope)
                         await last_known.add(record, envelope.fact)
@@ -121,3 +123,11 @@ class Retention:
         if facts.through < first - 1:
             await audit_limits.begin_anew(self._journal, through=first - 1)
         return facts
+
+
+def _envelope(record: Record) -> events.Envelope:
+    """Raises ``JournalDamaged``: what cannot be read is not thrown away."""
+    try:
+        return events.decode(record.data)
+    except msgspec.DecodeError as error:
+        raise JournalDamaged(f"event {record.sequence} on {record.subject} cannot be read: {error}") from error
