@@ -56,6 +56,7 @@ cause.
   lws-events verify
   lws-events what-if -f changed.yaml
   lws-events audit --since 24h
+  lws-events events --follow -o json
   lws-events ui
 
 [bold]Take it with you[/bold], as a back-up or a bug report; every command above also reads the file:

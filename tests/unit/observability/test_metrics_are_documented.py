@@ -3,10 +3,19 @@
 from pathlib import Path
 from typing import Final
 
+from adapters.journal.memory import MemoryJournal
+from adapters.journal.port import Stream
+from adapters.kubernetes.pace import SystemClock
+from adapters.lifecycle_events.metrics import measure
+from adapters.lifecycle_events.publisher import LifecyclePublisher
 from adapters.observability.metrics import Metrics
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "operations.md"
 OF_THE_RUNTIME: Final = ("process_", "python_")
+
+
+async def _open() -> Stream:
+    raise AssertionError("nothing is published here")
 
 
 def _table() -> str:
@@ -15,6 +24,8 @@ def _table() -> str:
     metrics.watch_sets(dict)
     metrics.gang_scheduling(str)
     metrics.journal_life()
+    journal = MemoryJournal().journal
+    measure(LifecyclePublisher(journal, _open, keep_ms=None, clock=SystemClock()), metrics.registry)
     labelled = {
         name: collector._labelnames
         for collector, names in metrics.registry._collector_to_names.items()
