@@ -142,6 +142,7 @@ async def test_the_edge_is_sealed_before_a_leader_cuts_its_journal() -> None:
     scenario = Scenario()
     scenario.run()
     memory, metrics = MemoryJournal("test", now_ns=1), Metrics()
+    value = metrics.registry.get_sample_value
     async with running(memory.journal) as (engine, _):
         keeping = Keeping(snapshot_events=5, limits=Limits(events=5))
         caretaker = Caretaker(
@@ -153,7 +154,11 @@ async def test_the_edge_is_sealed_before_a_leader_cuts_its_journal() -> None:
                 await append(memory.journal, scenario, start=start, end=start + 6)
                 end = min(start + 6, scenario.sequence)
                 await until_folded(engine, end)
-                for _ in range(200):
+                async with asyncio.timeout(20):
+                    while (value("lws_events_snapshot_sequence") or 0) <= end - keeping.snapshot_events:
+                        await asyncio.sleep(0)
+            async with asyncio.timeout(20):
+                while not value("lws_events_journal_purged_events_total"):
                     await asyncio.sleep(0)
         finally:
             task.cancel()
@@ -166,7 +171,6 @@ async def test_the_edge_is_sealed_before_a_leader_cuts_its_journal() -> None:
     assert found.is_sound, found
     assert found.seals.proven["events"][0].first == info.first_sequence
     assert found.seals.unsealed["events"] == 0
-    value = metrics.registry.get_sample_value
     assert value("lws_events_journal_purged_events_total") == info.first_sequence - 1
     assert value("lws_events_journal_first_sequence", {"stream": "events"}) is not None
     assert value("lws_events_journal_keep", {"limit": "events"}) == 5

@@ -26,6 +26,9 @@ from projections.journal import LOOK_AHEAD_DECISIONS
 PAGE_BYTES: Final = 4 * 1024 * 1024
 """Of entries, before compression: bounds the memory of whoever writes or reads a page."""
 
+_AT_ONCE_BYTES: Final = 64 * 1024
+"""Compressing so little takes a millisecond: no more than handing it to a thread."""
+
 _PAGE_SETS: Final = BATCH_MESSAGES_MAX // 2
 """With the parts of sets that need several, still one atomic append."""
 
@@ -104,8 +107,9 @@ class PuttingAside:
         self._reach = _after(reach)
 
     async def _store_page(self) -> None:
-        waiting, self._waiting, self._waiting_bytes = self._waiting, {}, 0
-        packed = await asyncio.to_thread(_packed, waiting)
+        waiting, size_bytes = self._waiting, self._waiting_bytes
+        self._waiting, self._waiting_bytes = {}, 0
+        packed = _packed(waiting) if size_bytes < _AT_ONCE_BYTES else await asyncio.to_thread(_packed, waiting)
         reach = self._reached()
         count = sum(map(len, waiting.values()))
         size = sum(len(part) for _, part in packed)
