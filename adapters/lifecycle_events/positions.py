@@ -81,14 +81,16 @@ class Positions:
     async def at_time(self, at_ms: int) -> Start:
         """What was decided by events of this time and later; without complaint where the journal begins later."""
 
-        async def is_later(record: Record) -> bool:
-            cause = _decoded(record).cause
-            async with Causes(self._journal.events, subject_filter=None, past=0) as causes:
-                event = (await causes.find([cause])).get(cause)
-            return (record.at_ns // 1_000_000 if event is None else event.envelope.at_ms) >= at_ms
+        events = self._journal.events
+        past = 0 if self._grows else await events.last_sequence()
+        async with Causes(events, subject_filter=None, past=past) as causes:
 
-        # A file is read once for each lookup: there the time at which a decision was recorded has to do.
-        return await self._from(is_later if self._grows else lambda one: _true(one.at_ns // 1_000_000 >= at_ms))
+            async def is_later(record: Record) -> bool:
+                cause = _decoded(record).cause
+                event = (await causes.find([cause])).get(cause)
+                return (record.at_ns // 1_000_000 if event is None else event.envelope.at_ms) >= at_ms
+
+            return await self._from(is_later)
 
     async def _from(self, reached: Callable[[Record], Awaitable[bool]]) -> Start:
         record = await self._first(reached)
