@@ -58,6 +58,7 @@ def _as_json(reader: JournalReader, other: "OtherMachine", found: Comparison) ->
     return {
         "here": {"version": __version__, "machine": MACHINE_VERSION},
         "there": {"version": other.version, "machine": other.machine, "path": str(other.path)},
+        "unknown_there": dict(sorted(other.unknown.items())),
         "summary": found.summary,
     } | (msgspec.structs.asdict(found) | {"parted": parted})
 
@@ -67,6 +68,9 @@ def _print(reader: JournalReader, other: "OtherMachine", found: Comparison) -> N
     remark(
         f"here: {__version__} (state machine {MACHINE_VERSION}); there: {other.version} (state machine {other.machine})"
     )
+    if other.unknown:
+        kinds = ", ".join(f"{kind} ({count})" for kind, count in sorted(other.unknown.items()))
+        remark(f"not known there, and passed over: {kinds}; the state there may differ for that")
     screen.print(found.summary, markup=False, style="bold red" if found.differences else "bold green")
     for count, one in enumerate(found.parted.values()):
         if count == _SETS_SHOWN:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -33,13 +34,22 @@ class OtherMachine:
         self.version: str = hello["version"]
         self.machine: str = hello["machine"]
         self.path = Path(hello["path"])
+        self.unknown: Counter[str] = Counter()
+        """Kinds of facts and commands of the journal that it does not know, and how often it passed them over."""
 
     def propose(self, steps: Sequence[Step]) -> list[dict[str, Any] | None]:
         """What it decides about each event; the recorded decisions are applied. Raises ``ReleaseError``."""
         with suppress(BrokenPipeError):  # the reason is in what it has written
             self._to.write(b"".join(map(_request, steps)) + b"\n")
             self._to.flush()
-        return [json.loads(line) if (line := self._line()) else None for _ in steps]
+        return [self._answer(self._line()) for _ in steps]
+
+    def _answer(self, line: bytes) -> dict[str, Any] | None:
+        if line.startswith(b"?"):
+            kinds, _, line = line[1:].partition(b"\t")
+            self.unknown.update(kinds.decode().split(","))
+        answer: dict[str, Any] | None = json.loads(line) if line else None
+        return answer
 
     def _line(self) -> bytes:
         line = self._from.readline()
@@ -49,10 +59,7 @@ class OtherMachine:
             said = self._said.read()[-_ERROR_BYTES_MAX:].decode(errors="replace").strip()
             raise ReleaseError(f"the other release ended ({self._process.returncode}): {said or 'it says nothing'}")
         if line.startswith(b"!"):
-            raise ReleaseError(
-                f"the other release cannot follow this journal: {line[1:-1].decode(errors='replace')}",
-                hint="what the journal has and that release does not know, only a newer one can follow",
-            )
+            raise ReleaseError(f"the other release cannot follow this journal: {line[1:-1].decode(errors='replace')}")
         return line[:-1]
 
 

@@ -170,14 +170,26 @@ def test_a_release_that_does_not_run_is_an_error_of_its_own(tree: Path, broken: 
     assert message in result.stderr
 
 
-def test_a_release_that_does_not_know_the_journal_is_an_error(tree: Path) -> None:
-    module = tree / "lws_events" / "events.py"
-    module.write_text(module.read_text().replace('tag="PodDeleted"', 'tag="PodGone"'))
+def test_what_another_release_does_not_know_is_passed_over_and_told(tree: Path) -> None:
+    """An event that it would not have recorded, and a part of decisions; the rest it follows."""
+    for module, kind in (("events.py", "PodDeleted"), ("decisions.py", "GroupChanged")):
+        path = tree / "lws_events" / module
+        path.write_text(path.read_text().replace(f'tag="{kind}"', f'tag="Other{kind}"'))
+    result = run(RECREATION, tree)
+    assert result.exit_code == 1, result.output
+    assert "not known there, and passed over: GroupChanged (" in result.stderr
+    assert "first at event" in result.stdout
+    found = answer(RECREATION, tree)
+    assert list(found["unknown_there"]) == ["GroupChanged", "PodDeleted"]
+    assert found["decisions_there"] > found["decisions_here"] / 2
+
+
+def test_a_release_that_cannot_take_the_journal_in_is_an_error(tree: Path) -> None:
+    module = tree / "lws_events" / "machine" / "fold.py"
+    module.write_text(module.read_text().replace("def fold(", "def fold(no_such_argument: int, ", 1))
     result = run(RECREATION, tree)
     assert result.exit_code == 3
-    assert (
-        "the other release cannot follow this journal: event 48 cannot be taken in: UnknownShapeError" in result.stderr
-    )
+    assert "the other release cannot follow this journal: event 2 cannot be taken in: TypeError" in result.stderr
 
 
 @pytest.mark.parametrize(
