@@ -50,6 +50,10 @@ def add_page_routes(application: web.Application, page: Page) -> None:
     async def changes(request: web.Request) -> web.StreamResponse:
         return await _stream(page, request)
 
+    async def end(_: web.Application) -> None:
+        page.changes.end()
+
+    application.on_shutdown.append(end)
     application.on_cleanup.append(close)
     application.router.add_get(f"{ROOT}/changes", changes)
     for path, question in _QUESTIONS.items():
@@ -129,12 +133,15 @@ async def _stream(page: Page, request: web.Request) -> web.StreamResponse:
                 except TimeoutError:
                     await response.write(b": still here\n\n")
                 else:
+                    if told.ends:
+                        break
                     await response.write(_event(told))
         return response
 
 
 def _event(told: Told) -> bytes:
-    return b"event: changed\ndata: " + msgspec.json.encode(told) + b"\n\n"
+    data = msgspec.json.encode({"sequence": told.sequence, "sets": told.sets, "trouble": told.trouble})
+    return b"event: changed\ndata: " + data + b"\n\n"
 
 
 def _name(request: web.Request) -> SetName:

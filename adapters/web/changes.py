@@ -34,6 +34,8 @@ class Told(msgspec.Struct, frozen=True):
     sequence: int
     sets: tuple[str, ...] | None = ()
     trouble: str = ""
+    ends: bool = False
+    """Nothing more will be told: the server stops."""
 
 
 class Changes:
@@ -69,6 +71,10 @@ class Changes:
         if looking is not None:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
+
+    def end(self) -> None:
+        """Let everybody go who listens, so that the server need not wait for them."""
+        self._tell(Told(self._seen, ends=True))
 
     async def _look(self) -> None:
         trouble = ""
@@ -117,4 +123,4 @@ class Changes:
 
 def _joined(one: Told, other: Told) -> Told:
     sets = None if one.sets is None or other.sets is None else tuple(sorted({*one.sets, *other.sets}))
-    return Told(other.sequence, sets, other.trouble)
+    return Told(other.sequence, sets, other.trouble, one.ends or other.ends)

@@ -50,7 +50,7 @@ export class Entries {
       },
       make("span", { className: "when", text: clockOf(entry.at_ms), title: `${dayOf(entry.at_ms)} UTC, event #${entry.sequence}` }),
       icon(entry.kind), make("span", { className: "unseen", text: `${kind}: ` }),
-      make("span", { className: "what" }, entry.what, entry.because ? make("span", { className: "because", text: ` ← ${entry.because}` }) : null)),
+      make("span", { className: "what", title: entry.because }, entry.what, entry.because ? make("span", { className: "because", text: ` ← ${entry.because}` }) : null)),
     );
   }
 }

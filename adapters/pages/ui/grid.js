@@ -40,7 +40,7 @@ export class Grid {
 
   layOut() {
     this.size = SIZES.find(([most]) => this.count <= most)[1];
-    this.columns = Math.max(Math.floor(this.root.clientWidth / this.size), 1);
+    this.columns = Math.max(Math.floor((this.root.clientWidth - 8) / this.size), 1);
     this.rows = Math.ceil(this.count / this.columns);
     this.stage.style.height = `${this.rows * this.size}px`;
     this.root.style.setProperty("--cell", `${this.size}px`);

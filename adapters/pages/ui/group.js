@@ -62,16 +62,16 @@ export class GroupPanel {
     if (!group.pods.length) return make("p", { className: "quiet", text: "It has no pods." });
     const row = (pod) => make(
       "tr", {},
-      make("th", { scope: "row" }, pod.name, pod.leader ? make("small", { className: "quiet", text: " leader" }) : null),
+      make("th", { scope: "row" }, pod.name, pod.leader ? make("small", { className: "quiet", text: " leader" }) : null,
+        [pod.waiting, pod.last_exit].filter(Boolean).map((text) => make("small", { className: "quiet words", text }))),
       make("td", {}, make("span", { className: `badge small ${pod.state}`, text: pod.status })),
       make("td", { className: "figure", text: pod.restarts }),
       make("td", { text: pod.node || "—" }),
-      make("td", { className: "words", text: [pod.waiting, pod.last_exit].filter(Boolean).join("; ") }),
     );
     return make(
       "div", { className: "table-frame", tabindex: "0", role: "region", "aria-label": "Pods of the group" },
       make("table", { className: "pods" },
-        make("thead", {}, make("tr", {}, ["Pod", "Status", "Restarts", "Node", "What is known"].map((text) => make("th", { scope: "col", text })))),
+        make("thead", {}, make("tr", {}, ["Pod", "Status", "Restarts", "Node"].map((text) => make("th", { scope: "col", text })))),
         make("tbody", {}, group.pods.map(row))),
     );
   }

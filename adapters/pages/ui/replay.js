@@ -18,8 +18,8 @@ export class Replay {
       type: "range", id: "moment", min: 0, max: 1000, step: 1, "aria-label": "Moment",
       on: { input: () => this.slide(true), change: () => this.slide(false) },
     });
-    this.before = button("previous", "⏮", "Previous decision", () => this.step(-1));
-    this.after = button("following", "⏭", "Next decision", () => this.step(1));
+    this.before = button("previous", "◀", "Previous decision", () => this.step(-1));
+    this.after = button("following", "▶", "Next decision", () => this.step(1));
     this.live = make("button", { type: "button", id: "live", className: "live", on: { click: () => this.move(null, {}) } });
     this.words = make("p", { id: "moment-words", className: "moment" });
     this.root.replaceChildren(

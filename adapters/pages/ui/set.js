@@ -30,10 +30,9 @@ export class SetView {
     this.root = make(
       "div", { className: "set" }, make("div", { className: "set-title" }, this.title, this.moment), this.head,
       make("div", { className: "columns" },
-        make("div", { className: "column" }, this.groupsCard(), this.timelineCard()),
-        make("div", { className: "column side" }, this.panel.root,
-          card("What happened", { id: "news", beside: this.entries.toggle }, this.entries.list, this.entries.note),
-          card("Why", { id: "reasons" }, this.why))),
+        make("div", { className: "column" }, this.groupsCard(), this.timelineCard(),
+          card("What happened", { id: "news", beside: this.entries.toggle }, this.entries.list, this.entries.note)),
+        make("div", { className: "column side" }, this.panel.root, card("Why", { id: "reasons" }, this.why))),
     );
   }
 
@@ -122,7 +121,7 @@ function rolloutBar(rollout) {
   }, filled);
   if (rollout.state !== "done" && rollout.partition > 0) {
     const flag = make("span", { className: "partition-flag", title: `partition ${rollout.partition}` });
-    flag.style.left = `${100 - (Math.min(rollout.partition, of) / of) * 100}%`;
+    flag.style.left = `${(Math.min(rollout.partition, of) / of) * 100}%`;
     bar.append(flag);
   }
   return make("div", { className: "rollout-line", id: "rollout" }, make("p", {}, make("b", { text: words }), ` ${detail.join("; ")}`), bar);

@@ -50,7 +50,7 @@ function controls(refill) {
   );
 }
 
-const COLUMNS = ["Set", "Ready", "Health of groups", "Rollout", "Restarts: hour", "day", "Conditions"];
+const COLUMNS = ["Set", "Ready", "Health of groups", "Rollout", "Restarts in an hour", "in a day", "Conditions"];
 
 function table() {
   const head = make("tr", {}, COLUMNS.map((text) => make("th", { scope: "col", text })));
