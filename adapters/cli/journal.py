@@ -3,17 +3,17 @@
 import asyncio
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from adapters.cli.archive import add_to as add_archive_commands
 from adapters.cli.errors import WrongUsage
+from adapters.cli.journal_info import add_to as add_info_command
 from adapters.cli.options import JournalSource, Output, OutputOption, help_text, reads_journal
 from adapters.cli.seals import add_to as add_seal_commands
 
 if TYPE_CHECKING:
-    from adapters.cli.reading import JournalReader
     from adapters.journal.transfer import Transferred
 
 app = typer.Typer(no_args_is_help=True, help="Export the journal to a file, import a file, show what it holds.")
@@ -94,50 +94,6 @@ def index(path: FromArgument, output: OutputOption = Output.TABLE) -> None:
         console().print(f"indexed {path}: {made.name}, {size:,} bytes", markup=False)
 
 
-@reads_journal
-def info(source: JournalSource, output: OutputOption = Output.TABLE) -> None:
-    """Show how much the journal holds, since when, and which sets.
-
-    Examples:
-
-      lws-events journal info
-      lws-events journal info --file incident.jsonl.gz -o json
-    """
-    from adapters.cli.printing import console, print_json
-    from adapters.cli.reading import open_for_reading
-    from projections.explain import timestamp
-
-    with open_for_reading(source) as reader:
-        answer = _info(reader)
-    if output is Output.JSON:
-        print_json(answer)
-        return
-    screen = console()
-    screen.print(f"cluster {answer['cluster']}, epoch {answer['epoch'] or 'none yet'}", markup=False)
-    for stream in (answer["events"], answer["decisions"]):
-        limit = "no limit" if stream.size_bytes_max < 0 else f"limit {stream.size_bytes_max:,}"
-        since = f", since {timestamp(stream.created_at_ns // 1_000_000)}" if stream.created_at_ns else ""
-        screen.print(
-            f"{stream.name}: {stream.messages:,} messages, sequences {stream.first_sequence}-{stream.last_sequence}, "
-            f"{stream.size_bytes:,} bytes ({limit}){since}",
-            markup=False,
-        )
-    screen.print(f"sets: {', '.join(answer['sets']) or 'none'}", markup=False)
-
-
-def _info(reader: "JournalReader") -> dict[str, Any]:
-    from adapters.journal.epoch import current_epoch
-
-    epoch = reader.wait(current_epoch(reader.journal.events, reader.cluster))
-    return {
-        "cluster": reader.cluster,
-        "epoch": epoch.epoch if epoch is not None else "",
-        "events": reader.wait(reader.journal.events.info()),
-        "decisions": reader.wait(reader.journal.decisions.info()),
-        "sets": [str(name) for name in reader.set_names()],
-    }
-
-
 async def _import(source: JournalSource, path: Path) -> "tuple[Transferred, int | None]":
     """What was imported, and how many logs; None where none lie beside the file."""
     from adapters.cli.reading import CONNECT_SECONDS, connection_settings
@@ -191,4 +147,4 @@ add_seal_commands(app)
 app.command("export", help=help_text(export))(export)
 app.command("import", help=help_text(import_))(import_)
 app.command("index", help=help_text(index))(index)
-app.command("info", help=help_text(info))(info)
+add_info_command(app)

@@ -17,7 +17,7 @@ from adapters.cli.options import JournalSource
 from adapters.journal.audit.reading import is_told_of
 from adapters.journal.errors import JournalDamaged
 from adapters.journal.port import Journal, Record, Stream
-from adapters.journal.snapshots.last_known import last_known
+from adapters.journal.snapshots.last_known import last_known, put_aside
 from lws_events import decisions, events, subjects
 from lws_events.subjects import SetName
 from projections.journal import RecordedDecision, RecordedEvent, Step, pair
@@ -74,7 +74,7 @@ class JournalReader:
         """Events up to a sequence (default: the last one when the journal was opened)."""
         last = self.bounds.events if to_sequence is None else min(to_sequence, self.bounds.events)
         for record in self._records(self._journal.events, subject_filter, last, first=from_sequence):
-            yield RecordedEvent(record.sequence, record.subject, _decoded(record, events.decode, "event"))
+            yield _event(record)
 
     def decisions(self, subject_filter: str | None = None, *, from_sequence: int = 1) -> Iterator[RecordedDecision]:
         """Decisions up to the last one when the journal was opened."""
@@ -102,6 +102,21 @@ class JournalReader:
         merged: Iterable[RecordedEvent] = heapq.merge(epochs, own, key=lambda event: event.sequence)
         decided = self.decisions(subjects.decision_subject(self.cluster, set_name), from_sequence=decisions_from)
         return pair(merged, decided, epoch=epoch or None)
+
+    def events_of_sets(self) -> Iterator[RecordedEvent]:
+        """What tells of sets as a whole: their own events, their last statuses, and the last event, for its time.
+
+        A server finds these few by their subjects; a file would have to be read through for each kind.
+        """
+        sets, statuses = (
+            subjects.observations_filter(self.cluster, kind) for kind in (subjects.SET, subjects.SET_STATUS)
+        )
+        for record in self.wait(put_aside(self._journal, sets)):  # what the journal itself no longer has
+            yield _event(record)
+        yield from self.events(sets)
+        for record in self.wait(last_known(self._journal, statuses)):
+            yield _event(record)
+        yield from self.events(from_sequence=self.bounds.events)
 
     def subject_of_event(self, sequence: int) -> str:
         """Subject of the event of a sequence; empty where there is none."""
@@ -241,6 +256,10 @@ async def _only_cluster(connection: "Connection") -> str:
 
 async def _next(batches: AsyncGenerator[Sequence[_T], None]) -> Sequence[_T] | None:
     return await anext(batches, None)
+
+
+def _event(record: Record) -> RecordedEvent:
+    return RecordedEvent(record.sequence, record.subject, _decoded(record, events.decode, "event"))
 
 
 def _decoded(record: Record, decode: Callable[[bytes], _T], what: str) -> _T:

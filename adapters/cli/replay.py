@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -99,6 +99,7 @@ def command(
     """
     import sys
 
+    from adapters.cli.beginnings import tell_of_the_beginning
     from adapters.cli.printing import console
     from adapters.cli.reading import open_for_reading
     from adapters.replaying.opening import beginning_of, debugger_of
@@ -111,6 +112,10 @@ def command(
         past = debugger_of(reader, name, beginning)
         _tell_what_is_missing(beginning.unknown_before)
         tell_of_the_end(reader, points.at, points.to, *(points.diff or ()), *([points.from_] if points.from_ else []))
+        begins = None
+        if not beginning.unknown_before:
+            asked = [points.at, points.to, *(points.diff or ()), *([points.from_] if points.from_ else [])]
+            begins = tell_of_the_beginning(reader, *asked, is_whole=wanted is not None or (step and not points.from_))
         if points.diff is not None:
             _print_comparison(*past.compare(*points.diff), output=output)
         elif step and output is Output.TABLE and sys.stdin.isatty() and sys.stdout.isatty():
@@ -126,7 +131,7 @@ def command(
             _print_step(past, first, output=output)
         else:
             past.go_to(points.at)
-            _print_state(past.here(), str(name), output=output)
+            _print_state(past.here(), str(name), begins, output=output)
 
 
 class _Points:
@@ -213,13 +218,14 @@ def _print_step(past: "Debugger", step: "ReplayedStep", *, output: Output) -> No
         screen.print(line)
 
 
-def _print_state(state: "State", name: str, *, output: Output) -> None:
+def _print_state(state: "State", name: str, begins: dict[str, Any] | None, *, output: Output) -> None:
     from adapters.cli.printing import console, print_json, remark
     from projections.difference import plain
     from projections.explain import timestamp
 
     if output is Output.JSON:
-        print_json({"at": timestamp(state.at_ms)} | plain(state))
+        found = {"at": timestamp(state.at_ms)} | plain(state)
+        print_json(found if begins is None else found | {"journal_begins": begins})
     elif state.state is None:
         remark(f"{name} was not there (yet, or any more)")
     else:

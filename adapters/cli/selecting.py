@@ -30,6 +30,11 @@ class Asked(NamedTuple):
         """Whether nothing of the subject is left out."""
         return (self.only, self.since, self.until, self.from_sequence) == (None, None, None, 0)
 
+    @property
+    def reaches_back(self) -> bool:
+        """Whether it is asked for from the very beginning on."""
+        return self.since is None and self.from_sequence == 0
+
     def find(self, reader: "JournalReader") -> Subject:
         """The set, group or pod. Raises ``NoSuchThing``."""
         return find_subject(reader, self.subject, namespace=self.namespace, group=self.group)

@@ -1,5 +1,6 @@
 """``lws-events status``: sets, or the groups and pods of one, as the journal knows them."""
 
+from itertools import chain
 from typing import Annotated
 
 import typer
@@ -30,20 +31,27 @@ def command(
       lws-events status
       lws-events status default/sample --at 2026-01-01T12:00:00Z
     """
+    from adapters.cli.beginnings import known_before, tell_of_the_beginning
     from adapters.cli.errors import NoSuchThing
     from adapters.cli.printing import console, pod_group_table, pod_table, print_json, set_table
     from adapters.cli.reading import open_for_reading
     from projections.journal import pair
-    from projections.status import status_of_steps
+    from projections.replay import END
+    from projections.status import status, status_of_steps
 
     until = parse_at(at)
     with open_for_reading(source) as reader:
         name = None if set_name is None else reader.find_set(set_name, namespace=namespace)
+        tell_of_the_beginning(reader, until)
         if name is None:
             steps = pair(reader.events(to_sequence=until.sequence), reader.decisions())
         else:
             steps = reader.steps_of(name, to_sequence=until.sequence)
-        fold = status_of_steps(step for step in steps if until.includes(step.event))
+        if name is None and until == END and output is Output.TABLE and source.file is None:
+            fold = status(reader.events_of_sets())  # no pod is shown
+        else:
+            known = known_before(reader, name)
+            fold = status_of_steps(step for step in chain(known, steps) if until.includes(step.event))
     wanted = fold.names() if name is None else [name]
     rows = [row for row in map(fold.row, wanted) if row is not None]
     if name is not None and not rows:

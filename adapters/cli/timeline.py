@@ -107,6 +107,7 @@ def command(
       lws-events timeline default/sample --follow
       lws-events timeline default/sample --follow --from-sequence 1234 -o json
     """
+    from adapters.cli.beginnings import tell_of_the_beginning
     from adapters.cli.printing import remark
     from adapters.cli.reading import open_for_reading
     from adapters.cli.selecting import Asked
@@ -125,6 +126,9 @@ def command(
         meant = asked.find(reader)
         now_ms = asked.now_ms(reader, meant, is_file=source.file is not None)
         selection = asked.selection(meant, now_ms=now_ms)
+        tell_of_the_beginning(
+            reader, since_ms=selection.since_ms, from_sequence=from_sequence, is_whole=asked.reaches_back
+        )
         if output is TimelineOutput.HTML:
             sys.stdout.write(_page(reader, source, meant, selection, routine=routine))
             return

@@ -97,6 +97,7 @@ def command(
       lws-events why sample --at 2026-01-01T03:12:00Z
       lws-events why sample --at 118 -o json
     """
+    from adapters.cli.beginnings import tell_of_the_beginning
     from adapters.cli.chains import chain_json, chain_lines, log_lines
     from adapters.cli.printing import console, print_json_array, remark
     from adapters.cli.reading import open_for_reading
@@ -105,6 +106,7 @@ def command(
     with open_for_reading(source) as reader:
         meant = _subject(reader, subject, namespace=namespace, group=group, at=at)
         tell_of_the_end(reader, parse_at(at))
+        tell_of_the_beginning(reader, parse_at(at), is_whole=at is None and last is None)
         found = _chains(reader, meant, at=at, kinds=kind or (), last=last)
         if output is Output.JSON:
             print_json_array(chain_json(one, texts=reader.log_texts(one.logs) if logs else ()) for one in found)
@@ -143,26 +145,29 @@ def why_not(
       lws-events why-not default/sample/3
       lws-events why-not sample
     """
+    from adapters.cli.beginnings import tell_of_the_beginning
     from adapters.cli.chains import verdict_json, verdict_lines, waiting_json, waiting_lines
     from adapters.cli.printing import console, print_json, remark
     from adapters.cli.reading import open_for_reading
     from adapters.cli.replay import parse_at, tell_of_the_end
+    from adapters.cli.selecting import wall_ms
     from projections.groups import group_of_object
     from projections.why.verdict import verdicts
     from projections.why.waits import waits
 
     until = None if at is None else _point(at)
+    now_ms = wall_ms() if until is None and source.file is None else 0
     with open_for_reading(source) as reader:
         meant = _subject(reader, subject, namespace=namespace, group=group, at=None)
         tell_of_the_end(reader, parse_at(at))
+        begins = tell_of_the_beginning(reader, parse_at(at), is_whole=at is None and meant.pod is not None)
         name, pod = meant.set_name, meant.pod
         judged = [] if pod is None else verdicts(reader.steps_of(name), name, pod, at=until)
         of_group = meant.group if pod is None else group_of_object(name, pod)
-        waiting = waits(reader.steps_of(name), name, group=of_group, until=until)
+        waiting = waits(reader.steps_of(name), name, group=of_group, until=until, now_ms=now_ms)
     if output is Output.JSON:
-        print_json(
-            {"verdicts": [verdict_json(one) for one in judged], "waiting": [waiting_json(one) for one in waiting]}
-        )
+        answer = {"verdicts": [verdict_json(one) for one in judged], "waiting": [waiting_json(one) for one in waiting]}
+        print_json(answer if begins is None else answer | {"journal_begins": begins})
         return
     screen = console()
     for verdict in judged:
