@@ -82,11 +82,8 @@ class FileStream:
         limit = self._info.last_sequence if to_sequence is None else to_sequence
         wanted = subject_filter or f"{self.root}.>"
         matches = matcher(wanted)
-        records = (
-            record
-            for record in self._records(wanted, from_sequence, limit)
-            if from_sequence <= record.sequence <= limit and matches(record.subject)
-        )
+        reached = takewhile(lambda record: record.sequence <= limit, self._records(wanted, from_sequence, limit))
+        records = (record for record in reached if record.sequence >= from_sequence and matches(record.subject))
         while batch := list(islice(records, BATCH_MESSAGES_MAX)):
             yield batch
             await asyncio.sleep(0)
@@ -106,6 +103,9 @@ class FileStream:
             key = set_key(subject_filter)
             if key is not None:
                 return self._index.records(self._kind, key, from_sequence=from_sequence, to_sequence=to_sequence)
+            if from_sequence == to_sequence:
+                found = self._index.record_at(self._kind, from_sequence)
+                return iter(() if found is None else (found,))
         return (found.record for found in read_file(self._path, only=self._kind))
 
     def _refuse(self) -> NoReturn:

@@ -81,9 +81,11 @@ async def test_an_index_changes_no_answer(
     assert await stream(indexed).info() == await stream(plain).info()
 
 
-async def test_the_sets_are_known_without_reading_the_file(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wanted = f"lws.events.{CLUSTER}.*.*.*.set.*"
-    expected = await open_file(path).events.latest(wanted)
+async def test_sets_and_sequences_are_found_without_reading_the_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted, every = f"lws.events.{CLUSTER}.*.*.*.set.*", f"lws.events.{CLUSTER}.>"
+    expected, one = await open_file(path).events.latest(wanted), await read(open_file(path).events, every, 31, 31)
     build_index(path)
 
     def unreadable(*_: object, **__: object) -> None:
@@ -92,6 +94,8 @@ async def test_the_sets_are_known_without_reading_the_file(path: Path, monkeypat
     monkeypatch.setattr("adapters.journal.file.read_file", unreadable)
     opened = open_file(path)
     assert await opened.events.latest(wanted) == expected
+    assert one
+    assert await read(opened.events, every, 31, 31) == one
     assert await read(opened.events, f"lws.events.{CLUSTER}.7.default.a.>", 1, None)
 
 

@@ -40,6 +40,18 @@ class Index:
             if from_sequence <= record.sequence <= to_sequence:
                 yield record
 
+    def record_at(self, kind: StreamKind, sequence: int) -> Record | None:
+        """The record of a sequence, of whichever set; None where there is none. Raises as ``records`` does."""
+        covering = [
+            segment
+            for segments in self.directory.segments[kind].values()
+            for segment in segments
+            if segment.first_sequence <= sequence <= segment.last_sequence
+        ]
+        # Many sets may have a segment around it. In that of a busy set it is most likely, and that one is narrow.
+        covering.sort(key=lambda segment: (segment.last_sequence - segment.first_sequence, segment.offset))
+        return next((record for record in self._read(covering) if record.sequence == sequence), None)
+
     def latest_sets(self) -> list[Record]:
         """The last observation of every LeaderWorkerSet object, by sequence."""
         return list(self._read(self.directory.latest_sets))
