@@ -16,6 +16,8 @@ _KNOWN: Final = {
     "system:kube-scheduler": "the scheduler",
 }
 """Names that the controller manager gives its controllers' accounts."""
+_OURS: Final = ":lws-controller-manager"
+"""How the name of the account ends that the manifests give this controller, and the reference's that one."""
 _GROUPS_SHOWN: Final = 8
 
 
@@ -29,9 +31,14 @@ def is_of_kubernetes(request: DeletionRequested) -> bool:
     return request.user in _KNOWN
 
 
+def is_carried_out(request: DeletionRequested) -> bool:
+    """Whether a controller does what follows from something else, and nobody has thought of it just now."""
+    return is_of_kubernetes(request) or request.user.endswith(_OURS)
+
+
 def explain_user(user: str, groups: tuple[str, ...]) -> str:
     """A user with the groups that tell something, for example ``alice (groups ops, oncall)``."""
-    known = _KNOWN.get(user)
+    known = "the LeaderWorkerSet controller" if user.endswith(_OURS) else _KNOWN.get(user)
     if known is not None:
         return f"{known} ({user})"
     told = [group for group in groups if not group.startswith("system:")]

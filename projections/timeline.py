@@ -62,6 +62,7 @@ from projections.entries import (
 from projections.explain import explain_command, explain_fact, explain_failure, explain_lifecycle
 from projections.groups import WHOLE_SET, group_of_object, group_of_target, group_token
 from projections.journal import RecordedEvent, Step, about
+from projections.requests import is_carried_out
 from projections.transitions import Transition, pod_transitions, set_transitions, statefulset_transitions
 
 EVERYTHING = Selection()
@@ -140,7 +141,9 @@ class Timeline:
                 is_pod = fact.kind == subjects.POD
                 group = group_of_object(self._set, fact.name) if is_pod else WHOLE_SET
                 pod = fact.name if is_pod else ""
-                return [_entry(event, group, USER, explain_fact(fact, name), kind=CHANGE, pod=pod)]
+                # What a controller does about pods follows from what is told anyway; it is nobody's change.
+                who, news = (CLUSTER, POD) if is_pod and is_carried_out(fact) else (USER, CHANGE)
+                return [_entry(event, group, who, explain_fact(fact, name), kind=news, pod=pod)]
             case LogCaptured():
                 group = group_of_object(self._set, name)
                 return [_entry(event, group, CONTROLLER, explain_fact(fact, name), kind=POD, pod=name)]

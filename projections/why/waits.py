@@ -45,9 +45,17 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def waits(
-    steps: Iterable[Step], set_name: SetName, *, group: str | None = None, until: Point | None = None
+    steps: Iterable[Step],
+    set_name: SetName,
+    *,
+    group: str | None = None,
+    until: Point | None = None,
+    now_ms: int = 0,
 ) -> list[Waiting]:
-    """Of one group, or of all groups of a set that are not ready."""
+    """Of one group, or of all groups of a set that are not ready.
+
+    ``now_ms``: of a journal that is still written, which is silent while nothing happens.
+    """
     fleet, changed, as_of_ms = Fleet(), dict[str, tuple[int, int]](), 0
     for step in about(steps, set_name):
         event = step.event
@@ -60,6 +68,7 @@ def waits(
         for fact in step.decision.facts if step.decision is not None else ():
             if isinstance(fact, GroupChanged):
                 changed[fact.group] = (event.sequence, event.envelope.at_ms)
+    as_of_ms = max(as_of_ms, now_ms)
     if until is not None and until.at_ms is not None:
         as_of_ms = max(as_of_ms, until.at_ms)
     state = fleet.aggregates.get(set_name, Aggregate(set_name))

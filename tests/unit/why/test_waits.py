@@ -51,6 +51,8 @@ def test_workers_wait_for_their_leader_in_the_machines_words() -> None:
     scenario.at_ms += 240_000
     later = waits(steps(scenario), scenario.name, group="0", until=Point(at_ms=scenario.at_ms))[0]
     assert later.for_ms == 240_000
+    now = waits(steps(scenario), scenario.name, group="0", now_ms=scenario.at_ms)[0]
+    assert now.for_ms == 240_000
 
 
 def test_a_command_that_was_refused_is_told_with_its_next_attempt() -> None:

@@ -13,9 +13,10 @@ from lws_events.events import (
     SetDeleted,
     SpecChangeRequested,
 )
+from projections.timeline import timeline
 from projections.why.model import ENDED, RECREATION, ROLLOUT, Chain
 from tests.scenario import Scenario
-from tests.unit.why.told import chains, last_view, verdict, words
+from tests.unit.why.told import chains, last_view, steps, verdict, words
 
 COLLECTOR = "system:serviceaccount:kube-system:generic-garbage-collector"
 DRAIN = Disruption("EvictionByEvictionAPI", "Eviction API: evicting")
@@ -138,3 +139,21 @@ def test_a_scaling_names_who_asked_for_that_number(*, behind: bool) -> None:
     )
     scenario.carry_out()
     assert words(told_of(scenario, ROLLOUT))[0].startswith("alice asked to scale the LeaderWorkerSet to 5 groups")
+
+
+CONTROLLER = "system:serviceaccount:lws-system:lws-controller-manager"
+
+
+@pytest.mark.parametrize(
+    ("user", "who", "kind", "told"),
+    [
+        ("carol", "user", "change", "carol (groups ops) asked to delete pod x"),
+        (COLLECTOR, "cluster", "pod", f"the garbage collector ({COLLECTOR}) asked to delete pod x"),
+        (CONTROLLER, "cluster", "pod", f"the LeaderWorkerSet controller ({CONTROLLER}) asked to delete pod x"),
+    ],
+)
+def test_what_controllers_ask_for_is_nobodys_change(user: str, who: str, kind: str, told: str) -> None:
+    scenario = running()
+    asked(scenario, last_view(scenario, "sample-0-1").uid, user)
+    [entry] = [one for one in timeline(steps(scenario), scenario.name) if " asked to delete " in one.what]
+    assert (entry.who, entry.kind, entry.what) == (who, kind, told)
