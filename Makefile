@@ -6,7 +6,7 @@ STAMP := .venv/.installed
 PYTEST_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check format test test-fast test-containers test-browser controlplane demo bench crd manifests pictures clean
+.PHONY: help setup check format test test-fast test-containers test-browser controlplane demo bench crd manifests docs pictures clean
 
 help: ## list the tasks
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ check: $(STAMP) ## formatting, lint, types, import contracts, generated files
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/mypy -p tests.controlplane -p tests.bench -p tests.journals -p tests.browser
+	$(BIN)/mypy -p tests.controlplane -p tests.bench -p tests.journals -p tests.browser -p tests.recordings -m tests.shown
 	$(BIN)/lint-imports
 	$(BIN)/python -m adapters.kubernetes.crd check
 	$(BIN)/python -m adapters.webhooks.manifests check
@@ -55,6 +55,9 @@ bench: $(STAMP) controlplane ## one table of figures, measured on the real contr
 
 crd: $(STAMP) ## generate deploy/crd from the typed definitions
 	$(BIN)/python -m adapters.kubernetes.crd generate
+
+docs: $(STAMP) ## write into docs/*.md what the commands shown there print about the recorded journals
+	$(BIN)/python -m tests.shown
 
 pictures: $(STAMP) ## generate docs/images; needs Chromium
 	$(BIN)/python -m tests.browser.pictures
