@@ -1,100 +1,30 @@
 """What ``deploy/manifests`` installs: both processes with their arguments, their configuration and their rights.
 
 Everything else runs as administrator, so a right that is missing would be found by users. Here the processes have the
-token of their ServiceAccount, on an API server that also wants rights to owners. The webhooks are reached through the
-Service's name (which leads to loopback here), with the certificate that the webhook server itself keeps in the Secret.
-Deliberately absent: containers; what the manifests say about them is left to the unit tests.
+token of their ServiceAccount, on an API server that also wants rights to owners.
 """
 
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
 
 import aiohttp
 import pytest
 import pytest_asyncio
-import yaml
 
 from lws_events import names
 from tests.controlplane.api import Api, ApiError, core, eventually, grouped
-from tests.controlplane.cluster import ControlPlane, free_ports
-from tests.controlplane.fixtures import create_namespace, remove_namespace
-from tests.controlplane.installation import remove_webhooks
+from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.kubelets import Kubelets
-from tests.controlplane.processes import Child
+from tests.e2e.deployed import CONTROLLER, LEASE, WEBHOOK_SERVER, Installed, Process, installation, token_of
 from tests.e2e.features.sets import Sets, a_set, a_template
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.asyncio(loop_scope="function")]
 
-Json = dict[str, Any]
-
-PROGRAM: Final = str(Path(sys.executable).with_name("manager"))
-MANIFESTS: Final = Path(__file__).parents[2] / "deploy" / "manifests"
-APPLIED: Final = (
-    *("service-account", "cluster-role", "roles", "certificate-roles", "metrics-roles", "webhook-secret", "webhooks"),
-)
-CONTROLLER: Final = "lws-controller-manager"
-WEBHOOK_SERVER: Final = "lws-webhook-server"
-FILES: Final = {CONTROLLER: "controller", WEBHOOK_SERVER: "webhook-server"}
-LEASE: Final = "b8b2488c.x-k8s.io"
-PLURALS: Final = {
-    "ServiceAccount": "serviceaccounts",
-    "ClusterRole": "clusterroles",
-    "ClusterRoleBinding": "clusterrolebindings",
-    "Role": "roles",
-    "RoleBinding": "rolebindings",
-    "Secret": "secrets",
-    "MutatingWebhookConfiguration": "mutatingwebhookconfigurations",
-    "ValidatingWebhookConfiguration": "validatingwebhookconfigurations",
-}
-
-
-class Process(NamedTuple):
-    """One of the two Deployments, as a process, with a token of its account, which has the Deployment's name."""
-
-    child: Child
-    token: str
-    health_port: int
-    metrics_port: int
-
-
-class Installed(NamedTuple):
-    """An installation: its namespace, and the processes by the names of their Deployments."""
-
-    namespace: str
-    processes: dict[str, Process]
-
 
 @pytest_asyncio.fixture
 async def installed(control_plane: ControlPlane, api: Api, tmp_path: Path) -> AsyncIterator[Installed]:
-    """The manifests in a namespace of their own, and the processes with nothing but their rights."""
-    home = await create_namespace(api, prefix="lws-system")
-    [webhook_port] = free_ports(1)
-    applied = [path async for path in _apply(api, home, webhook_port=webhook_port)]
-    processes = {}
-    for name in FILES:
-        (tmp_path / name).mkdir()
-        token = await _token(api, home, account=name)
-        kubeconfig = _kubeconfig(control_plane, token=token, directory=tmp_path / name)
-        processes[name] = _process(
-            name, home, kubeconfig=kubeconfig, token=token, webhook_port=webhook_port, directory=tmp_path / name
-        )
-    try:
-        for process in processes.values():
-            process.child.start()
-        await eventually(lambda: _answers(processes[WEBHOOK_SERVER], check="webhooks"), what="the webhooks")
-        await eventually(lambda: _answers(processes[CONTROLLER], check="leader"), what="the controller to lead")
-        yield Installed(home, processes)
-        for process in processes.values():
-            assert process.child.stop(grace_seconds=20) == 0, process.child.log_tail()
-    finally:
-        for process in processes.values():
-            process.child.kill()
-        await remove_webhooks(api)
-        for path in reversed(applied):
-            await api.delete(path)
-        await remove_namespace(api, home)
+    async with installation(control_plane, api, tmp_path) as found:
+        yield found
 
 
 async def test_the_rights_of_the_manifests_suffice(
@@ -134,10 +64,12 @@ async def test_the_rights_of_the_manifests_suffice(
 async def test_they_are_no_more_than_that(installed: Installed, control_plane: ControlPlane) -> None:
     """Which also shows that the other test does not run as somebody who may do anything."""
     certificate = core("secrets", installed.namespace, "lws-webhook-server-cert")
+    authority = core("configmaps", installed.namespace, "lws-admission-requests-authority")
     sets = grouped("leaderworkerset.x-k8s.io/v1", "leaderworkersets", "default")
     nobody: tuple[tuple[str, str], ...] = (
         ("GET", core("secrets", installed.namespace)),
         ("GET", core("secrets", "kube-system")),
+        ("GET", core("configmaps", installed.namespace)),
         ("DELETE", "/api/v1/nodes/none"),
         ("POST", core("pods", "default")),
         ("DELETE", grouped("apps/v1", "statefulsets", "default", "none")),
@@ -145,7 +77,13 @@ async def test_they_are_no_more_than_that(installed: Installed, control_plane: C
     )
     refused = {
         CONTROLLER: (*nobody, ("GET", certificate)),
-        WEBHOOK_SERVER: (*nobody, ("GET", sets), ("GET", core("pods", "default")), ("DELETE", core("pods", "a", "b"))),
+        WEBHOOK_SERVER: (
+            *nobody,
+            ("PUT", authority),
+            ("GET", sets),
+            ("GET", core("pods", "default")),
+            ("DELETE", core("pods", "a", "b")),
+        ),
     }
     for name, requests in refused.items():
         async with Api(control_plane.connection._replace(token=installed.processes[name].token)) as account:
@@ -153,15 +91,15 @@ async def test_they_are_no_more_than_that(installed: Installed, control_plane: C
                 await account.get(certificate)
             for method, path in requests:
                 with pytest.raises(ApiError) as answer:
-                    await account.call(method, path, {} if method == "POST" else None)
+                    await account.call(method, path, {} if method in ("POST", "PUT") else None)
                 assert answer.value.code == 403, f"{name}: {method} {path}"
 
 
 @pytest.mark.catalogue("E17")
 async def test_the_metrics_endpoint_knows_who_may_read(installed: Installed, api: Api) -> None:
     """E17, with a token from the TokenRequest API; and the refusals of spec 10.6."""
-    reader = await _token(api, installed.namespace, account=CONTROLLER)
-    stranger = await _token(api, installed.namespace, account="default")
+    reader = await token_of(api, installed.namespace, account=CONTROLLER)
+    stranger = await token_of(api, installed.namespace, account="default")
     for name, process in installed.processes.items():
         status, text = await _metrics(process, token=reader)
         assert status == 200
@@ -175,87 +113,6 @@ async def test_the_metrics_endpoint_knows_who_may_read(installed: Installed, api
         assert await _metrics(process, token="") == (401, "Unauthorized\n")
     served = (await _metrics(installed.processes[WEBHOOK_SERVER], token=reader))[1]
     assert 'controller_runtime_webhook_requests_total{code="200",webhook="/mutate--v1-pod"}' in served
-
-
-async def _apply(api: Api, home: str, *, webhook_port: int) -> AsyncIterator[str]:
-    """Apply the manifests with another namespace; yields the paths of what is cluster-wide."""
-    for file in APPLIED:
-        text = (MANIFESTS / f"{file}.yaml").read_text().replace("lws-system", home)
-        for manifest in yaml.safe_load_all(text):
-            for webhook in manifest.get("webhooks", ()):
-                webhook["clientConfig"]["service"]["port"] = webhook_port
-            group = manifest["apiVersion"]
-            root = f"/apis/{group}" if "/" in group else f"/api/{group}"
-            where = f"/namespaces/{home}" if manifest["metadata"].get("namespace") else ""
-            path = f"{root}{where}/{PLURALS[manifest['kind']]}/{manifest['metadata']['name']}"
-            await api.apply(path, manifest)
-            if not where:
-                yield path
-    # There is no cluster network; the name in the certificate stays that of the Service.
-    await api.create(
-        core("services", home),
-        {
-            "apiVersion": "v1",
-            "kind": "Service",
-            "metadata": {"name": "lws-webhook-service"},
-            "spec": {"type": "ExternalName", "externalName": "localhost"},
-        },
-    )
-
-
-async def _token(api: Api, home: str, *, account: str) -> str:
-    """A token of an account, as the TokenRequest API makes them."""
-    path = core("serviceaccounts", home, account)
-    await eventually(lambda: api.find(path), what=f"the account {account}")
-    request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
-    issued = await api.call("POST", path + "/token", request)
-    token: str = issued["status"]["token"]
-    return token
-
-
-def _kubeconfig(control_plane: ControlPlane, *, token: str, directory: Path) -> Path:
-    """The administrator's kubeconfig with this token instead."""
-    content = yaml.safe_load(control_plane.kubeconfig.read_text())
-    content["users"][0]["user"] = {"token": token}
-    kubeconfig = directory / "account.kubeconfig"
-    kubeconfig.touch(mode=0o600)
-    kubeconfig.write_text(yaml.safe_dump(content))
-    return kubeconfig
-
-
-def _process(name: str, home: str, *, kubeconfig: Path, token: str, webhook_port: int, directory: Path) -> Process:
-    """The container of a Deployment, with paths, namespace and ports of this machine."""
-    deployment = next(iter(yaml.safe_load_all((MANIFESTS / f"{FILES[name]}.yaml").read_text())))
-    assert deployment["metadata"]["name"] == name
-    pod = deployment["spec"]["template"]["spec"]
-    assert pod["serviceAccountName"] == name
-    [(file_name, text)] = yaml.safe_load((MANIFESTS / "configuration.yaml").read_text())["data"].items()
-    configuration = directory / file_name
-    configuration.write_text(text.replace("/var/lib/lws-events", str(directory / "data")))
-    health_port, metrics_port = free_ports(2)
-    assert pod["containers"][0]["command"] == ["/manager"]
-    arguments = [one.replace(f"/{file_name}", str(configuration)) for one in pod["containers"][0]["args"]]
-    child = Child(
-        [
-            *(PROGRAM, *arguments, "--kubeconfig", str(kubeconfig), "--namespace", home),
-            *("--webhook-host", "127.0.0.1", "--webhook-port", str(webhook_port)),
-            *("--health-probe-bind-address", f"127.0.0.1:{health_port}"),
-            *("--metrics-bind-address", f"127.0.0.1:{metrics_port}"),
-        ],
-        log=directory / "log",
-    )
-    return Process(child, token, health_port, metrics_port)
-
-
-async def _answers(process: Process, *, check: str) -> bool:
-    """Whether it is ready and has this check among its own; ``leader`` is there once the Lease is held."""
-    assert process.child.running(), f"it has ended:\n{process.child.log_tail()}"
-    url = f"http://127.0.0.1:{process.health_port}/readyz?verbose"
-    try:
-        async with aiohttp.ClientSession() as session, session.get(url) as answer:
-            return answer.status == 200 and f"[+]{check} ok" in await answer.text()
-    except aiohttp.ClientError:
-        return False
 
 
 async def _defaulted(sets: Sets) -> bool:
