@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from adapters.journal.errors import Fenced, JournalReadOnly, MessageRefused
+from adapters.journal.errors import Fenced, JournalReadOnly, JournalUnavailable, MessageRefused
 from adapters.journal.port import (
     BATCH_MESSAGES_MAX,
     Appended,
@@ -15,6 +15,7 @@ from adapters.journal.port import (
     Record,
     StreamInfo,
 )
+from adapters.journal.subject_filter import matcher
 from adapters.nats import wire
 from adapters.nats.connection import Connection
 from adapters.nats.reader import read_records
@@ -82,6 +83,12 @@ class NatsStream:
         subject_filter: str | None = None,
         follow: bool,
     ) -> AsyncGenerator[Sequence[Record], None]:
+        if not follow and from_sequence == to_sequence:
+            record = await self._record_at(from_sequence)
+            if record is not None:
+                if matcher(subject_filter or f"{self.root}.>")(record.subject):
+                    yield [record]
+                return
         limit = to_sequence
         if not follow:
             last = await self.last_sequence()
@@ -188,6 +195,13 @@ class NatsStream:
             # It is stored: without a fence the same message stores nothing and is answered with its sequence.
             unfenced = msgspec.structs.replace(message, expected_subject_sequence=None)
             return await wire.publish(self._connection, unfenced)
+
+    async def _record_at(self, sequence: int) -> Record | None:
+        """A single record the short way; None where that does not lead to it, and it is to be read like others."""
+        try:
+            return await wire.record_at(self._connection, self.name, sequence)
+        except JournalUnavailable:
+            return None
 
     async def _last_of(self, subjects: Sequence[str], limit: int) -> list[Record] | None:
         records: list[Record] = []

@@ -193,6 +193,13 @@ async def last_of_subjects(
             raise JournalUnavailable(f"stream {stream} answered {code} {status.get('Description', '')}")
 
 
+async def record_at(connection: Connection, stream: str, sequence: int) -> Record | None:
+    """The record of a sequence; None where whoever answers does not have it, which may be a server that lags behind."""
+    answer = await connection.request(f"$JS.API.DIRECT.GET.{stream}", b'{"seq":%d}' % sequence)
+    headers: dict[str, str] = answer.headers or {}
+    return None if "Status" in headers else _direct_record(answer, headers)
+
+
 def parse_time(text: str) -> int:
     """Nanoseconds since the Unix epoch of an RFC 3339 time in UTC with up to nine fractional digits."""
     whole, _, fraction = text.removesuffix("Z").partition(".")

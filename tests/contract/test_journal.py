@@ -74,6 +74,17 @@ async def test_an_empty_stream_has_nothing(events: EventStream) -> None:
     assert (await events.info()).messages == 0
 
 
+async def test_a_single_record_is_read_by_its_sequence(events: EventStream) -> None:
+    await events.append([pod("a", "1"), pod("b", "2"), pod("c", "3")])
+    await events.purge(before=2)
+    assert ids(await read_all(events, from_sequence=2, to_sequence=2)) == ["2"]
+    of_b = f"{ROOT}.7.default.sample.pod.b"
+    assert ids(await read_all(events, from_sequence=2, to_sequence=2, subject_filter=of_b)) == ["2"]
+    assert await read_all(events, from_sequence=3, to_sequence=3, subject_filter=of_b) == []
+    for sequence in (1, 4):
+        assert await read_all(events, from_sequence=sequence, to_sequence=sequence) == []
+
+
 async def test_what_is_appended_is_read_as_it_was(events: EventStream, under_test: JournalUnderTest) -> None:
     before_ns = under_test.now_ns()
     data = '{"text":"caf\u00e9 \\u0000 \\n"}'.encode()
