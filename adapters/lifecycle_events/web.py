@@ -35,7 +35,7 @@ _EVENTS_PER_WRITE: Final = 64
 class StreamLimits(NamedTuple):
     """How much is done for clients."""
 
-    clients_max: int = 64
+    clients_max: int = 32
     """Each costs a reader of the journal."""
     heartbeat_seconds: float = 15.0
     """Below the minute after which proxies commonly drop a silent connection."""
