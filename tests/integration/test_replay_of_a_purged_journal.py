@@ -37,10 +37,18 @@ async def test_it_begins_with_the_snapshot_and_walks_both_ways(tmp_path: Path, s
         await purged(journal, scenario)
         await export_journal(journal, exported)
         live = await asyncio.to_thread(_walk, data_dir=str(tmp_path / "data"))
+        table = await asyncio.to_thread(_table, "--data-dir", tmp_path / "data")
     expected = msgspec.json.decode(msgspec.json.encode(scenario.state))
     assert live == expected
     assert await asyncio.to_thread(_walk, file=str(exported)) == expected
     await asyncio.to_thread(_require_known, exported)
+    assert "default/sample" in table
+    assert table == await asyncio.to_thread(_table, "--file", exported)
+
+
+def _table(option: str, place: Path) -> str:
+    """All sets: of a server only a few events are asked for."""
+    return CliRunner().invoke(main.app, ["status", option, str(place)]).stdout
 
 
 def _walk(**place: str) -> object:

@@ -33,6 +33,9 @@ def test_import_ask_and_export_again(file: Path, tmp_path: Path) -> None:
     here = ("--data-dir", data_dir)
     for command in (("verify",), ("timeline", "sample"), ("why", "sample"), ("replay", "sample", "--at", "12")):
         assert run(*command, *here, "-o", "json") == run(*command, "--file", file, "-o", "json")
+    table = run("status", *here)  # of which a server is asked for the few events that it needs
+    assert "sample" in table
+    assert table == run("status", "--file", file)
     again = tmp_path / "again.jsonl"
     assert "exported" in run("journal", "export", again, *here)
     assert _records(again) == _records(file)
