@@ -12,6 +12,7 @@ import structlog
 
 from adapters.controller.also_told import AlsoTold, TellsWhatIsLeft
 from adapters.controller.caretaking import Caretaker
+from adapters.controller.up_to_date import why_behind
 from adapters.controller.engine import Engine
 from adapters.controller.keeping import KEEP_ALL, Keeping
 from adapters.controller.neighbours import NO_METRICS, EngineMetrics, JournalLifeMetrics
@@ -92,15 +93,7 @@ class Leader:
     @property
     def problem(self) -> str:
         """Why this leader is not up to date; empty when it is."""
-        if not self._writer.healthy:
-            return f"the journal does not take what is published: {self._writer.trouble}"
-        if self.engine.trouble:
-            return f"the journal does not take decisions, or cannot be read: {self.engine.trouble}"
-        if not self.engine.caught_up.is_set():
-            return "catching up with the journal"
-        if not self.observer.synced.is_set():
-            return "listing the cluster"
-        return ""
+        return why_behind(self._writer, self.engine, self.observer)
 
     def surroundings(self, namespace: str, name: str) -> Surroundings:
         """What admission may know around a set: the other sets of its namespace, as of the journal."""

@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import msgspec
-import structlog
-
 from adapters.controller.background import Background
 from adapters.controller.candidacy import Candidacy
-from adapters.controller.errors import in_words
+from adapters.controller.ending import exit_code
 from adapters.controller.journals import JournalSettings, OpenJournal, opened
 from adapters.controller.leading import Leader
 from adapters.controller.operating import serve_metrics, serve_probes
@@ -50,11 +48,6 @@ from lws_events.gang import configured
 if TYPE_CHECKING:
     from adapters.cli.settings import Settings
 
-_log = structlog.get_logger(__name__)
-
-STOPPED: Final = 0
-FAILED: Final = 1
-
 _REQUESTS_SECONDS: Final = 2.0
 """What is spent at the end on recording who asked for what; the last few reviews are not worth more."""
 
@@ -70,7 +63,7 @@ async def run_controller(settings: "Settings", *, stop: asyncio.Event, election:
             await asyncio.wait({starting, ended}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 starting.result()
-            return _exit_code(await ended)
+            return exit_code(await ended, whole="controller")
         finally:
             starting.cancel()
             ended.cancel()
@@ -279,13 +272,3 @@ def _journal_problem(journal: OpenJournal, writer: GroupCommit) -> str:
     if journal.problem or writer.trouble is None:
         return journal.problem
     return f"the journal does not take what is published: {writer.trouble}"
-
-
-def _exit_code(ended: asyncio.Task[object]) -> int:
-    name = ended.get_name()
-    if name == "stop":
-        _log.info("stopping")
-        return STOPPED
-    error = None if ended.cancelled() else ended.exception()
-    _log.error("a part of the controller ended, so all of it does", part=name, error=in_words(error))
-    return FAILED

@@ -7,13 +7,14 @@ by default on a loopback address.
 import asyncio
 import contextlib
 import signal
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import structlog
 
 from adapters.controller.background import Background
-from adapters.controller.errors import in_words, listening
+from adapters.controller.ending import exit_code
+from adapters.controller.errors import listening
 from adapters.controller.journals import JournalSettings, opened
 from adapters.controller.operating import serve_probes
 from adapters.controller.reach import Reach
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger(__name__)
 
-STOPPED: Final = 0
-FAILED: Final = 1
-
 
 class ShadowSettings(NamedTuple):
     """What only a shadow can be told."""
@@ -60,7 +58,7 @@ async def run_shadow(settings: "Settings", shadow: ShadowSettings, *, stop: asyn
             await asyncio.wait({starting, ended}, return_when=asyncio.FIRST_COMPLETED)
             if starting.done():
                 starting.result()
-            return _exit_code(await ended)
+            return exit_code(await ended, whole="shadow")
         finally:
             starting.cancel()
             ended.cancel()
@@ -149,13 +147,3 @@ class _Process:
             self.background.start(journal.server.raise_failure(), name="embedded NATS server")
         self._health.add_readiness("journal", lambda: journal.problem)
         return timed(journal.journal, self._metrics)
-
-
-def _exit_code(ended: asyncio.Task[object]) -> int:
-    name = ended.get_name()
-    if name == "stop":
-        _log.info("stopping")
-        return STOPPED
-    error = None if ended.cancelled() else ended.exception()
-    _log.error("a part of the shadow ended, so all of it does", part=name, error=in_words(error))
-    return FAILED

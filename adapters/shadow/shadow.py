@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
+from adapters.controller.up_to_date import why_behind
 from adapters.controller.engine import Engine
 from adapters.journal.errors import JournalUnavailable
 from adapters.journal.group_commit import GroupCommit
@@ -80,15 +81,7 @@ class Shadow:
     @property
     def problem(self) -> str:
         """Why it is not up to date; empty when it is."""
-        if not self._writer.healthy:
-            return f"the journal does not take what is published: {self._writer.trouble}"
-        if self.engine.trouble:
-            return f"the journal does not take decisions, or cannot be read: {self.engine.trouble}"
-        if not self.engine.caught_up.is_set():
-            return "catching up with the journal"
-        if not self.observer.synced.is_set():
-            return "listing the cluster"
-        return ""
+        return why_behind(self._writer, self.engine, self.observer)
 
     async def run(self) -> None:
         """Until cancelled. Raises what ended a part of it."""

@@ -30,6 +30,11 @@ def warning(
     )
 
 
+def leader_warning(uid: str, *, leader: str, leader_uid: str, reason: str, action: str, note: str) -> RecordEvent:
+    """A Warning about a group, by its leader pod."""
+    return warning(uid, about=f"pod/{leader}", reason=reason, action=action, note=note, pod=leader, pod_uid=leader_uid)
+
+
 def revision_event(
     uid: str, *, reason: str, action: str, note: str, revision: str, revision_uid: str = ""
 ) -> RecordEvent:

@@ -110,14 +110,13 @@ def _postpone(draft: Draft, group: Group, leader: PodState, cause: Cause, step: 
         f"group {_index(group, leader)}"
     )
     draft.issue(
-        announcements.warning(
+        announcements.leader_warning(
             draft.state.set_.uid,
-            about=f"pod/{group.name}",
+            leader=group.name,
+            leader_uid=leader.view.uid,
             reason="RestartBackOff",
             action="Wait",
             note=note,
-            pod=group.name,
-            pod_uid=leader.view.uid,
         )
     )
     return BACK_OFF
@@ -141,14 +140,13 @@ def _keep(draft: Draft, group: Group, leader: PodState, cause: Cause, *, failed_
         f"recreate it, remove the label {names.KEPT_FOR_DEBUGGING} from pod {group.name}, or delete that pod"
     )
     draft.issue(
-        announcements.warning(
+        announcements.leader_warning(
             draft.state.set_.uid,
-            about=f"pod/{group.name}",
+            leader=group.name,
+            leader_uid=leader.view.uid,
             reason="GroupKept",
             action="Keep",
             note=note,
-            pod=group.name,
-            pod_uid=leader.view.uid,
         )
     )
     if not is_marked(leader.view):

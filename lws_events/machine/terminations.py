@@ -85,14 +85,13 @@ def _tell(draft: Draft, group: Group, termination: Termination) -> None:
         f"gone: {', '.join(pods)}. If a node is dead for good, remove it or give it the out-of-service taint"
     )
     draft.issue(
-        announcements.warning(
+        announcements.leader_warning(
             draft.state.set_.uid,
-            about=f"pod/{group.name}",
+            leader=group.name,
+            leader_uid=termination.leader_uid,
             reason="GroupTerminationOverdue",
             action="Wait",
             note=note,
-            pod=group.name,
-            pod_uid=termination.leader_uid,
         )
     )
 
