@@ -12,11 +12,11 @@ import structlog
 
 from adapters.controller.also_told import AlsoTold, TellsWhatIsLeft
 from adapters.controller.caretaking import Caretaker
-from adapters.controller.up_to_date import why_behind
 from adapters.controller.engine import Engine
 from adapters.controller.keeping import KEEP_ALL, Keeping
 from adapters.controller.neighbours import NO_METRICS, EngineMetrics, JournalLifeMetrics
 from adapters.controller.neighbours import Executor as Hands
+from adapters.controller.up_to_date import why_behind
 from adapters.journal.errors import JournalUnavailable
 from adapters.journal.group_commit import GroupCommit
 from adapters.journal.port import Journal, Timers

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import msgspec
+
 from adapters.controller.background import Background
 from adapters.controller.candidacy import Candidacy
 from adapters.controller.ending import exit_code

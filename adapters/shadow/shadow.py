@@ -7,8 +7,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final
 
-from adapters.controller.up_to_date import why_behind
 from adapters.controller.engine import Engine
+from adapters.controller.up_to_date import why_behind
 from adapters.journal.errors import JournalUnavailable
 from adapters.journal.group_commit import GroupCommit
 from adapters.journal.port import Journal
