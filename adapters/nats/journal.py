@@ -8,7 +8,7 @@ from adapters.nats.connection import Connection
 from adapters.nats.logs import NatsLogs
 from adapters.nats.stream import NatsEventStream, NatsStream
 from adapters.nats.stream_names import StreamNames
-from adapters.nats.streams import SIZE_BYTES_MAX, clusters, ensure_streams, require_server
+from adapters.nats.streams import SIZE_BYTES_MAX, clusters, ensure_streams, require_server, require_streams
 
 
 class OpenedJournal(NamedTuple):
@@ -45,7 +45,8 @@ async def open_journal(
 async def open_journal_for_reading(connection: Connection, cluster: str | None = None) -> Journal:
     """The journal of a cluster as it is; appends are refused. Without a name: the only one there is.
 
-    Raises ``JournalMissing``, which names the clusters that do have a journal there, or as ``open_journal``.
+    Raises ``JournalMissing``, which names the clusters that do have a journal there or says that a stream is somebody
+    else's, or as ``open_journal``.
     """
     await require_server(connection)
     present = await clusters(connection)
@@ -56,6 +57,7 @@ async def open_journal_for_reading(connection: Connection, cluster: str | None =
         cluster = present[0]
     if cluster not in present:
         raise JournalMissing(f"no journal of cluster {cluster!r} on this server; clusters with a journal: {known}")
+    await require_streams(connection, cluster)
     return _journal(connection, cluster, read_only=True)
 
 

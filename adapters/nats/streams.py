@@ -110,6 +110,15 @@ async def clusters(connection: Connection) -> list[str]:
     return sorted(cluster for cluster in map(cluster_of, found) if cluster is not None)
 
 
+async def require_streams(connection: Connection, cluster: str) -> None:
+    """Raise ``JournalMissing`` where the streams of a cluster are not there, or are somebody else's."""
+    names = StreamNames.of(cluster)
+    for name, root in ((names.events, names.events_root), (names.decisions, names.decisions_root)):
+        subjects = (await wire.api(connection, f"STREAM.INFO.{name}"))["config"].get("subjects")
+        if subjects != [f"{root}.>"]:
+            raise JournalMissing(f"stream {name} is not a journal's: its subjects are {subjects}, not {root}.>")
+
+
 async def ensure_stream(connection: Connection, wanted: dict[str, Any], *, first_sequence: int = 1) -> bool:
     """Create a stream or bring its configuration up to date; True if it was created. Raises as ``ensure_streams``.
 
