@@ -64,6 +64,7 @@ async def _serve(source: JournalSource, address: "Address") -> None:
 
     from adapters.cli.reading import open_journal_of
     from adapters.controller.errors import listening
+    from adapters.lifecycle_events.web import add_lifecycle_routes
     from adapters.observability.logs import configure_tool_logs
     from adapters.observability.serving import serving
     from adapters.web.access import Access
@@ -79,6 +80,7 @@ async def _serve(source: JournalSource, address: "Address") -> None:
         journal = await open_journal_of(source, stack)
         application = web_application(Access(None), loopback=True)
         add_page_routes(application, _page(journal, source))
+        add_lifecycle_routes(application, journal, grows=source.file is None)
         with listening("--bind-address", port=address.port, host=address.host):
             port = await stack.enter_async_context(serving(application, address))
         host = f"[{address.host}]" if ":" in address.host else address.host
