@@ -11,14 +11,13 @@ export class Refused extends Error {
   }
 }
 
-export async function ask(path, query = {}, { signal } = {}) {
+export async function ask(path, query = {}) {
   const given = Object.entries(query).filter(([, value]) => value !== null && value !== undefined);
   const text = new URLSearchParams(given).toString();
   let answer;
   try {
-    answer = await fetch(`${ROOT}${path}${text ? `?${text}` : ""}`, { signal, headers: { Accept: "application/json" } });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
+    answer = await fetch(`${ROOT}${path}${text ? `?${text}` : ""}`, { headers: { Accept: "application/json" } });
+  } catch {
     throw new Refused("The server does not answer.", { hint: "It is asked again as soon as it does." });
   }
   const body = await answer.json().catch(() => ({}));

@@ -20,7 +20,7 @@ const view = new SetView({
   moveTo: (moment) => (moment.sequence === undefined ? replay.to(moment.ms) : moveTo(moment)),
 });
 const journal = { grows: false, source: "" };
-let loading = 0; // number of the last load
+let loading = false, wanted = false; // one load at a time: while a slider moves, what it passes is left out
 let shown = ""; // what kind of view is on the page
 let states = null; // of the groups, as they were told last
 let timer = 0, again = 0, due = false;
@@ -30,30 +30,41 @@ function moveTo(moment, { replace = false } = {}) {
 }
 
 async function load() {
-  const mine = ++loading;
-  const place = address.read();
+  wanted = true;
+  if (loading) return;
+  loading = true;
+  while (wanted) {
+    wanted = false;
+    await loadOnce(address.read());
+  }
+  loading = false;
+}
+
+async function loadOnce(place) {
   hideTip();
   try {
-    if (place.name) await loadSet(place, () => mine === loading);
-    else await loadSets(() => mine === loading);
-    if (mine === loading) trouble(null);
+    if (place.name) await loadSet(place);
+    else await loadSets();
+    trouble(null);
   } catch (error) {
-    if (error.name !== "AbortError" && mine === loading) trouble(error);
+    trouble(error);
   }
 }
 
-async function loadSets(isWanted) {
+const isStill = (place) => address.write(address.read()) === address.write(place);
+
+async function loadSets() {
   const answer = await data.sets();
-  if (!isWanted()) return;
+  if (address.read().name) return; // somebody has gone on meanwhile
   const isNew = shown !== "sets";
   showSets(content, answer);
   replay.hide();
   become("sets", { name: "" , group: null }, "Sets", { isNew });
 }
 
-async function loadSet(place, isWanted) {
+async function loadSet(place) {
   const found = await data.set(place);
-  if (!isWanted()) return;
+  if (!isStill(place)) return;
   const isNew = shown !== `${place.namespace}/${place.name}`;
   if (!content.contains(view.root)) content.replaceChildren(view.root);
   view.show(found);
