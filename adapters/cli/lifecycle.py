@@ -17,6 +17,7 @@ from adapters.cli.reading import JournalReader
 from adapters.journal.errors import JournalError
 from adapters.journal.port import Journal
 from adapters.lifecycle_events.errors import PositionError
+from adapters.lifecycle_events.positions import Start
 from adapters.lifecycle_events.queries import Query
 from adapters.lifecycle_events.reading import Batch, lifecycle_events
 from projections.lifecycle import CloudEvent, parse_id, short_type
@@ -62,6 +63,7 @@ class _Follower:
         self._cluster = cluster
         self._query = query
         self._tell = tell
+        self._start: Start | None = None
 
     async def for_ever(self) -> None:
         delay, has_been_there = _RETRY_SECONDS_MIN, False
@@ -90,10 +92,10 @@ class _Follower:
                 delay = min(delay * 2, _RETRY_SECONDS_MAX)
 
     async def _read(self, journal: Journal) -> None:
-        start = await self._query.start(journal, grows=True)
-        if self._query.after is None:  # "now" is when it was asked for, also where the connection breaks at once
-            self._query = self._query._replace(from_=str(await journal.events.last_sequence() + 1))
-        reading = lifecycle_events(journal, start, wanted=self._query.wanted, follow=True)
+        if self._start is None or self._query.after is not None:
+            self._start = await self._query.start(journal, grows=True)
+        # Before anything was told "now" stays what it was when it was asked for, whatever breaks meanwhile.
+        reading = lifecycle_events(journal, self._start, wanted=self._query.wanted, follow=True)
         async with contextlib.aclosing(reading):
             async for batch in reading:
                 for event in batch.events:

@@ -16,6 +16,8 @@ from adapters.journal.errors import JournalUnavailable
 from adapters.journal.file import open_file
 from adapters.journal.port import Journal
 from adapters.lifecycle_events.web import LIMITS, StreamLimits, add_lifecycle_routes
+from adapters.web.access import Access, TokenFile
+from adapters.web.application import web_application
 from projections.lifecycle import CloudEvent, encode
 from tests.contract.lifecycle_stages import Stage, expected, go_on, in_memory, story
 from tests.journal_builder import SAMPLE, JournalBuilder
@@ -50,6 +52,12 @@ class Served:
 async def served(journal: Journal, *, grows: bool = True, limits: StreamLimits = LIMITS) -> AsyncIterator[Served]:
     application = web.Application()
     add_lifecycle_routes(application, journal, grows=grows, limits=limits)
+    async with serving(application) as page:
+        yield page
+
+
+@contextlib.asynccontextmanager
+async def serving(application: web.Application) -> AsyncIterator[Served]:
     server = TestServer(application)
     await server.start_server(shutdown_timeout=5.0)
     try:
@@ -261,3 +269,18 @@ async def test_a_journal_that_cannot_be_read_is_told_of(stage: Stage) -> None:
     async with served(journal) as page, page.asked() as response:
         assert response.status == 503
         assert "the server is away" in (await response.json())["error"]
+
+
+async def test_beside_the_page_a_token_is_asked_for(stage: Stage, told: JournalBuilder, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("a token of some length")
+    application = web_application(Access(TokenFile(token)), loopback=False)
+    add_lifecycle_routes(application, stage.journal)
+    async with serving(application) as page:
+        async with page.asked("?from=start") as response:
+            assert response.status == 401
+        async with page.asked("?from=start", Authorization="Bearer a token of some length") as response:
+            assert response.headers["Content-Security-Policy"].startswith("default-src 'none'")
+            assert await take(response, 1) == as_sent(expected(told)[:1])
+        async with page.asked("?frm=start", Authorization="Bearer a token of some length") as response:
+            assert (response.status, (await response.json())["hint"][:9]) == (400, "known are")
