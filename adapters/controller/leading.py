@@ -16,8 +16,8 @@ from adapters.controller.engine import Engine
 from adapters.controller.keeping import KEEP_ALL, Keeping
 from adapters.controller.neighbours import NO_METRICS, EngineMetrics, JournalLifeMetrics
 from adapters.controller.neighbours import Executor as Hands
+from adapters.controller.tail import watch_tail
 from adapters.controller.up_to_date import why_behind
-from adapters.journal.errors import JournalUnavailable
 from adapters.journal.group_commit import GroupCommit
 from adapters.journal.port import Journal, Timers
 from adapters.journal.snapshots.last_known import LastStates
@@ -35,9 +35,6 @@ _log = structlog.get_logger(__name__)
 
 _DRAIN_SECONDS: Final = 10.0
 """Below the termination grace period of most pods: what is not finished is sent again by the next leader."""
-
-_TAIL_SECONDS: Final = 10.0
-"""How soon a server that lost the end of the journal is noticed; it costs one small request."""
 
 
 class Leader:
@@ -122,7 +119,7 @@ class Leader:
             asyncio.create_task(self.engine.run(), name="engine"),
             asyncio.create_task(self.observer.run(), name="observer"),
             asyncio.create_task(self.executor.run(), name="executor"),
-            asyncio.create_task(self._watch_tail(), name="tail"),
+            asyncio.create_task(watch_tail(self.engine, clock=self._clock), name="tail"),
             asyncio.create_task(self._caretaker.run(), name="snapshots"),
         }
         if self._publisher is not None:
@@ -154,14 +151,6 @@ class Leader:
             await self._caretaker.finish()
         if self.executor.unfinished:
             _log.warning("commands are left for the next start", unfinished=self.executor.unfinished)
-
-    async def _watch_tail(self) -> None:
-        while True:
-            await self._clock.sleep(_TAIL_SECONDS)
-            try:
-                await self.engine.require_tail()
-            except JournalUnavailable:
-                continue  # whoever needs it right now says so
 
 
 class _TimersWhile:

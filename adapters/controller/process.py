@@ -8,7 +8,6 @@ end of the process: whoever supervises it starts a clean one, and the journal kn
 
 import asyncio
 import contextlib
-import signal
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -18,7 +17,7 @@ import msgspec
 
 from adapters.controller.background import Background
 from adapters.controller.candidacy import Candidacy
-from adapters.controller.ending import exit_code
+from adapters.controller.ending import run_until_ended, set_by_signals
 from adapters.controller.journals import JournalSettings, OpenJournal, opened
 from adapters.controller.leading import Leader
 from adapters.controller.operating import serve_metrics, serve_probes
@@ -57,27 +56,12 @@ async def run_controller(settings: "Settings", *, stop: asyncio.Event, election:
     """Run until ``stop`` is set (exit code 0) or a part ends (1). Raises what keeps it from starting."""
     async with contextlib.AsyncExitStack() as stack:
         process = _Process(settings, stack, election=election)
-        process.background.start(stop.wait(), name="stop")
-        starting = asyncio.create_task(process.start())
-        ended = asyncio.create_task(process.background.ended())
-        try:
-            await asyncio.wait({starting, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if starting.done():
-                starting.result()
-            return exit_code(await ended, whole="controller")
-        finally:
-            starting.cancel()
-            ended.cancel()
-            await asyncio.gather(starting, ended, return_exceptions=True)
+        return await run_until_ended(process.start(), process.background, stop=stop, whole="controller")
 
 
 async def run_until_signalled(settings: "Settings") -> int:
     """``run_controller``, stopped gracefully by SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return await run_controller(settings, stop=stop)
+    return await run_controller(settings, stop=set_by_signals())
 
 
 class _Process:

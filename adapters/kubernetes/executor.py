@@ -23,6 +23,7 @@ from adapters.kubernetes.errors import ApiError, KubernetesError, NotLeading
 from adapters.kubernetes.facts import FactWriter
 from adapters.kubernetes.lanes import Lanes
 from adapters.kubernetes.pace import BackOff, Clock
+from adapters.kubernetes.timers import TimerSetter
 from adapters.kubernetes.writes import Writes
 from lws_events import commands, events, subjects
 from lws_events.commands import ApplyLeaderStatefulSet, RecordEvent, SetTimer, UpdateSetStatus
@@ -36,7 +37,6 @@ T = TypeVar("T")
 _UNAVAILABLE_CODE: Final = 503
 _MESSAGE_BYTES_MAX: Final = 4096
 """An admission webhook may answer with pages; the journal keeps what a person reads."""
-_TIMER_BACK_OFF: Final = BackOff(initial_seconds=0.05, cap_seconds=5.0)
 
 
 class Observe(Protocol):
@@ -101,7 +101,7 @@ class Executor:
         """``on_sent``: called when a command is sent for the first time; ``instance``: this host's name by default."""
         self._writes = Writes(client, instance=instance or socket.gethostname(), clock=clock)
         self._writer = writer
-        self._timers = timers
+        self._timers = TimerSetter(timers, cluster=cluster, clock=clock)
         self._cluster = cluster
         self._observe = observe
         self._has_missed = has_missed
@@ -157,7 +157,7 @@ class Executor:
 
     async def _attempt(self, lane: _Lane, issued: Issued) -> None:
         if isinstance(issued.command, SetTimer):
-            await self._schedule(lane.set_name, issued.command)
+            await self._timers.set(lane.set_name, issued.command)
             self._forget(issued)
             return
 
@@ -267,22 +267,6 @@ class Executor:
         for message, done in zip(messages, await asyncio.gather(*stored, return_exceptions=True), strict=False):
             if isinstance(done, MessageRefused):
                 _log.error("an observation cannot be stored", subject=message.subject, error=str(done))
-
-    async def _schedule(self, set_name: SetName, command: SetTimer) -> None:
-        subject = subjects.event_subject(self._cluster, set_name, subjects.TIMER, command.timer)
-        fired = events.Envelope(at_ms=command.fire_at_ms, fact=events.TimerFired(timer=command.timer))
-        attempt = 0
-        while True:
-            try:
-                await self._timers.schedule(
-                    subject, fire_at_ns=command.fire_at_ms * 1_000_000, data=events.encode(fired)
-                )
-            except JournalUnavailable as error:
-                attempt += 1
-                _log.warning("a timer waits for the journal", set=str(set_name), timer=command.timer, error=str(error))
-                await self._clock.sleep(_TIMER_BACK_OFF.delay_seconds(attempt, clock=self._clock))
-            else:
-                return
 
 
 def _failure(lane: _Lane, issued: Issued, error: KubernetesError) -> events.CommandFailed:

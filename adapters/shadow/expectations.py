@@ -18,6 +18,7 @@ import structlog
 
 from adapters.kubernetes.errors import KubernetesError
 from adapters.kubernetes.pace import Clock
+from adapters.kubernetes.timers import TimerSetter
 from adapters.shadow import known
 from adapters.shadow.attention import Attention
 from adapters.shadow.content import content_of
@@ -26,7 +27,6 @@ from adapters.shadow.late import Late, Reported
 from adapters.shadow.looking import Looking
 from adapters.shadow.recording import Recording
 from adapters.shadow.standing import Standing, standing
-from adapters.shadow.timers import TimerSetter
 from adapters.shadow.wanted import AllWanted, Place
 from adapters.shadow.words import what_is_missing, why_it_is_wanted
 from lws_events import commands

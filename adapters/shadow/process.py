@@ -6,14 +6,13 @@ by default on a loopback address.
 
 import asyncio
 import contextlib
-import signal
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 import structlog
 
 from adapters.controller.background import Background
-from adapters.controller.ending import exit_code
+from adapters.controller.ending import run_until_ended, set_by_signals
 from adapters.controller.errors import listening
 from adapters.controller.journals import JournalSettings, opened
 from adapters.controller.operating import serve_probes
@@ -51,27 +50,12 @@ async def run_shadow(settings: "Settings", shadow: ShadowSettings, *, stop: asyn
     """Run until ``stop`` is set (exit code 0) or a part ends (1). Raises what keeps it from starting."""
     async with contextlib.AsyncExitStack() as stack:
         process = _Process(settings, shadow, stack)
-        process.background.start(stop.wait(), name="stop")
-        starting = asyncio.create_task(process.start())
-        ended = asyncio.create_task(process.background.ended())
-        try:
-            await asyncio.wait({starting, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if starting.done():
-                starting.result()
-            return exit_code(await ended, whole="shadow")
-        finally:
-            starting.cancel()
-            ended.cancel()
-            await asyncio.gather(starting, ended, return_exceptions=True)
+        return await run_until_ended(process.start(), process.background, stop=stop, whole="shadow")
 
 
 async def run_until_signalled(settings: "Settings", shadow: ShadowSettings) -> int:
     """``run_shadow``, stopped by SIGTERM or SIGINT."""
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    return await run_shadow(settings, shadow, stop=stop)
+    return await run_shadow(settings, shadow, stop=set_by_signals())
 
 
 class _Process:

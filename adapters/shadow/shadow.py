@@ -5,16 +5,16 @@ It runs once, like a leader's term, and needs no election: it writes nothing tha
 
 import asyncio
 from collections.abc import Callable
-from typing import Final
 
 from adapters.controller.engine import Engine
+from adapters.controller.tail import watch_tail
 from adapters.controller.up_to_date import why_behind
-from adapters.journal.errors import JournalUnavailable
 from adapters.journal.group_commit import GroupCommit
 from adapters.journal.port import Journal
 from adapters.kubernetes.client import ApiClient
 from adapters.kubernetes.observer import Observer
 from adapters.kubernetes.pace import SystemClock
+from adapters.kubernetes.timers import TimerSetter
 from adapters.shadow.attention import Attention
 from adapters.shadow.expectations import Expectations
 from adapters.shadow.extras import Extras
@@ -22,11 +22,7 @@ from adapters.shadow.looking import Looking
 from adapters.shadow.memory import Memory
 from adapters.shadow.metrics import ShadowMetrics
 from adapters.shadow.recording import Recording
-from adapters.shadow.timers import TimerSetter
 from lws_events.gang import GangScheduling
-
-_TAIL_SECONDS: Final = 10.0
-"""How soon a server that lost the end of the journal is noticed; it costs one small request."""
 
 
 class Shadow:
@@ -92,7 +88,7 @@ class Shadow:
                 asyncio.create_task(self.observer.run(), name="observer"),
                 asyncio.create_task(self._expectations.run(), name="expectations"),
                 asyncio.create_task(self._find_extras(), name="extras"),
-                asyncio.create_task(self._watch_tail(), name="tail"),
+                asyncio.create_task(watch_tail(self.engine, clock=self._clock), name="tail"),
             }
             try:
                 ended, _ = await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
@@ -111,11 +107,3 @@ class Shadow:
         """What is there when the cluster has been listed was written while nobody here looked."""
         await self.observer.synced.wait()
         await self._extras.run(after=await self._journal.events.last_sequence())
-
-    async def _watch_tail(self) -> None:
-        while True:
-            await self._clock.sleep(_TAIL_SECONDS)
-            try:
-                await self.engine.require_tail()
-            except JournalUnavailable:
-                continue  # whoever needs it right now says so

@@ -1,4 +1,4 @@
-"""Timers of a shadow's machine: they are its own journal's, as those of a controller are."""
+"""Timers of the machine are those of its journal: set however long the journal needs."""
 
 from typing import Final
 
