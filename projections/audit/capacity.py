@@ -6,7 +6,6 @@ ready as in ``projections.lanes``; a group is while all of its pods are. Memory 
 the journal.
 """
 
-from collections import deque
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -18,8 +17,9 @@ from projections.groups import group_of_object
 from projections.journal import RecordedEvent
 from projections.lanes import READY, natural, state_of
 
-ENDED_MAX: Final = 16
-"""How many ended lives of a pod's name are remembered, for observations that come late."""
+_ENDED_MIN: Final = 256
+_ENDED_PER_POD: Final = 4
+"""How many ended lives of pods are remembered at least, for observations that come late; more where more are wanted."""
 
 
 WANTED_MAX: Final = 200_000
@@ -49,7 +49,8 @@ class Capacity:
         self._groups_down: dict[str, tuple[int, int]] = {}
         """Of groups: how many pods they lack, and since when they lack any."""
         self._views: dict[str, PodObserved] = {}
-        self._ended: dict[str, deque[str]] = {}
+        self._ended: dict[tuple[str, str], None] = {}
+        """Name and uid, the oldest first."""
 
     def add(self, event: RecordedEvent) -> list[Gap]:
         """Read one event, which must be about this set. Time that runs backwards stands still."""
@@ -74,6 +75,10 @@ class Capacity:
                     return self._note(address.name)
         return []
 
+    def forget_ended(self) -> None:
+        """The set is gone with all of its pods: whoever comes late is nobody's."""
+        self._ended, self._views = {}, {}
+
     def go_on_until(self, at_ms: int) -> None:
         """Nothing happens up to this time."""
         self._now_ms = max(self._now_ms, at_ms)
@@ -87,14 +92,16 @@ class Capacity:
 
     def _is_news(self, name: str, pod: PodObserved) -> bool:
         known = self._views.get(name)
-        if pod.uid in self._ended.get(name, ()) or (known is not None and is_older(pod, known)):
+        if (name, pod.uid) in self._ended or (known is not None and is_older(pod, known)):
             return False
         if known is not None and known.uid != pod.uid:
             self._end(name, known.uid)  # nobody saw it go, and another one has its name
         return True
 
     def _end(self, name: str, uid: str) -> None:
-        self._ended.setdefault(name, deque(maxlen=ENDED_MAX)).append(uid)
+        self._ended[(name, uid)] = None
+        if len(self._ended) > _ENDED_MIN + _ENDED_PER_POD * len(self._wanted):
+            del self._ended[next(iter(self._ended))]
 
     def _want(self, replicas: int, size: int) -> list[Gap]:
         if (replicas, size) == self._size:

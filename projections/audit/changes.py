@@ -84,6 +84,11 @@ class Changes:
         self._waits_until_ms: int | None = None
         self._end: _End | None = None
 
+    @property
+    def is_gone(self) -> bool:
+        """There is no set of this name, as far as is known."""
+        return self._observed is None
+
     def waits(self, at_ms: int) -> bool:
         """Whether the user of the last change, or of the deletion, may still become known."""
         ends = self._end is not None and self._end.waits and at_ms < self._end.until_ms

@@ -7,13 +7,13 @@ spec is summed up in a row of its own when the next one takes its place: it happ
 force; which part of it the change itself caused, the rows of restarts and rollouts say.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
 
 from lws_events.decisions import Decision, GroupChanged, GroupRecreationStarted, LeaderReplacementStarted
-from lws_events.events import CommandFailed, CommandSucceeded, PodDeleted, PodObserved, SetObserved
+from lws_events.events import CommandFailed, CommandSucceeded, PodDeleted, PodObserved, SetDeleted, SetObserved
 from lws_events.machine.lifecycle import READY as READY_GROUP
 from lws_events.machine.state import is_older
 from lws_events.subjects import SetName
@@ -41,6 +41,9 @@ from projections.journal import RecordedEvent, Step
 HELD_MAX: Final = 20_000
 """Rows that are held back for the user of a change."""
 
+HELD_EVENTS: Final = 20_000
+"""How many events of all sets later they are told at the latest: of sets that went quiet, memory would be full."""
+
 
 class SetAudit:
     """Fold of one set. ``add`` gives the rows of one step that are asked for, ``end`` what is open at the end.
@@ -59,6 +62,8 @@ class SetAudit:
         self._durations = DurationFold()
         self._pods: dict[str, PodObserved] = {}
         self._held: list[AuditRow] = []
+        self.held_since: int | None = None
+        """Sequence of the event since which rows are held back; None: there are none."""
         self._last: RecordedEvent | None = None
 
     def add(self, step: Step) -> list[AuditRow]:
@@ -71,7 +76,8 @@ class SetAudit:
                 self._capacity.go_on_until(until_ms)
             return []
         self._last = event
-        told = [] if self._changes.waits(event.envelope.at_ms) else self._released()
+        waits = self._changes.waits(event.envelope.at_ms) and not self._is_late(event.sequence)
+        told = [] if waits else self._released()
         gaps = [self._gap(event, gap) for gap in self._capacity.add(event)]
         rows = [row for row in gaps if row is not None]
         changes = self._changes.add(event)
@@ -92,8 +98,22 @@ class SetAudit:
         self._durations.add(step)
         rows += self._became_ready(event, step.decision)
         self._hold(rows)
+        if isinstance(fact, SetDeleted | PodDeleted) and not self._pods and self._changes.is_gone:
+            self._pods = {}  # a dictionary that was large stays so
+            self._capacity.forget_ended()
         waits = self._changes.waits(event.envelope.at_ms) and len(self._held) < HELD_MAX
-        return told if waits else told + self._released()
+        if not waits:
+            return told + self._released()
+        if self._held and self.held_since is None:
+            self.held_since = event.sequence
+        return told
+
+    def overdue(self, sequence: int) -> list[AuditRow]:
+        """What is held back no longer, because an event of this sequence has come, of whatever set."""
+        return self._released() if self._is_late(sequence) else []
+
+    def _is_late(self, sequence: int) -> bool:
+        return self.held_since is not None and sequence - self.held_since >= HELD_EVENTS
 
     def know(self, event: RecordedEvent) -> None:
         """Something that was so before the period: it gives no rows. All of it comes before the first step."""
@@ -128,7 +148,7 @@ class SetAudit:
 
     def _released(self) -> list[AuditRow]:
         """What was held back, with the user that has become known meanwhile."""
-        held, self._held = self._held, []
+        held, self._held, self.held_since = self._held, [], None
         named = (self._changes.named(row) for row in held)
         return [row for row in named if self._asked.has(row)]
 
@@ -253,9 +273,27 @@ def audit(
         before = fold_of(event)
         if before is not None:
             before.know(event)
+    holding: dict[SetName, int] = {}
     for step in steps:
         fold = fold_of(step.event)
-        if fold is not None:
-            yield from fold.add(step)
+        if fold is None:
+            continue
+        yield from _overdue(holding, folds, step.event.sequence)
+        yield from fold.add(step)
+        if fold.held_since is not None and step.event.address is not None:
+            holding.setdefault(step.event.address.set_name, fold.held_since)
     for name in sorted(folds):
         yield from folds[name].end()
+
+
+def _overdue(holding: dict[SetName, int], folds: Mapping[SetName, SetAudit], sequence: int) -> Iterator[AuditRow]:
+    """Of the sets that hold rows back, by when they began to: what they held for too long."""
+    while holding:
+        name, since = next(iter(holding.items()))
+        if sequence - since < HELD_EVENTS:
+            return
+        del holding[name]
+        yield from folds[name].overdue(sequence)
+        began = folds[name].held_since
+        if began is not None:
+            holding[name] = began

@@ -5,6 +5,7 @@ from contextlib import aclosing
 from typing import Any, Final
 
 import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +21,7 @@ from lws_events.decisions import ConditionChanged, GroupChanged, GroupRecreation
 from lws_events.events import SetDeleted, SetObserved, SpecChangeRequested, TimerFired
 from lws_events.machine.status import AVAILABLE
 from lws_events.subjects import SetName
+from projections.audit import fold
 from projections.audit.fold import audit
 from projections.audit.report import report
 from projections.audit.rows import CAPACITY, CHANGE, POD, REQUEST, RESTART, Asked, AuditRow
@@ -206,6 +208,20 @@ def test_rows_and_reports_are_those_of_the_whole_journal(
     of_one = asyncio.run(read(memory, Asked(), OTHER))
     assert of_one == [row for row in expected if row.set == OTHER.name]
     assert asyncio.run(read(memory, Asked(namespace="other"))) == of_one
+
+
+@given(happenings=st.lists(_happening, max_size=60), purges=st.lists(_purge, max_size=2))
+@fuzzed(100)
+def test_rows_are_not_held_back_for_ever(happenings: Happenings, purges: list[tuple[int, str, int]]) -> None:
+    """Of a set alone they are what they are among others, however few events of other sets come in between."""
+    journal = told(happenings)
+    with pytest.MonkeyPatch.context() as patches:
+        patches.setattr(fold, "HELD_EVENTS", 3)
+        expected = list(audit(journal.steps))
+        memory = asyncio.run(purged(journal, purges))
+        assert asyncio.run(read(memory, Asked())) == expected
+        of_one = [row for row in expected if row.set == OTHER.name]
+        assert asyncio.run(read(memory, Asked(), OTHER)) == of_one
 
 
 @given(
