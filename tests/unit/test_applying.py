@@ -8,8 +8,8 @@ from structlog.testing import capture_logs
 
 from lws_events import commands, events
 from lws_events.commands import TEMPLATE_CHANGED
+from tests.unit.executor_world import EXISTS, REVISIONS, STATEFULSETS, obj, raw, world
 from tests.unit.scripted_api import answer, refuse
-from tests.unit.test_executor import EXISTS, REVISIONS, STATEFULSETS, obj, raw, world
 
 FIELDS = {
     "f:metadata": {"f:labels": {"f:a": {}}},

@@ -19,8 +19,8 @@ from lws_events import events, names, subjects
 from lws_events.commands import CreateService, DeleteLeaderPod, target
 from lws_events.decisions import Decision, GroupRecreationStarted, Issued, LeaderReplacementStarted
 from lws_events.events import LogCaptured
+from tests.unit.executor_world import SET, raw
 from tests.unit.scripted_api import Respond, ScriptedApi, answer, refuse
-from tests.unit.test_executor import SET, raw
 from tests.unit.virtual_clocks import LeapingClock
 
 POD: Final = "/api/v1/namespaces/ns/pods/set-0-1"
