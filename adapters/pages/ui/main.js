@@ -23,6 +23,7 @@ const journal = { grows: false, source: "" };
 let loading = false, wanted = false; // one load at a time: while a slider moves, what it passes is left out
 let shown = ""; // what kind of view is on the page
 let states = null; // of the groups, as they were told last
+let toldTo = 0; // the last event that was told of
 let timer = 0, again = 0, due = false;
 
 function moveTo(moment, { replace = false } = {}) {
@@ -71,7 +72,7 @@ async function loadSet(place) {
   const { answer, timeline } = found;
   const range = { from: timeline.from, to: timeline.position };
   replay.show({ entries: timeline.entries, range, position: answer.position, grows: journal.grows });
-  tellChanges(answer, { isNew });
+  tellChanges(answer, timeline.entries, { isNew });
   become(`${place.namespace}/${place.name}`, place, `${place.namespace}/${place.name}`, { isNew });
 }
 
@@ -82,20 +83,21 @@ function become(kind, place, title, { isNew }) {
   find("crumbs").replaceChildren(...list.map(([href, text], index) => make(
     "li", {}, make("a", { href, text, "aria-current": index === list.length - 1 ? "page" : null }),
   )));
-  if (!isNew) return;
-  states = null;
-  window.scrollTo(0, 0);
+  if (isNew) window.scrollTo(0, 0);
 }
 
 // What has changed in the groups since it was told last, for those who listen.
-function tellChanges({ groups, position }, { isNew }) {
+function tellChanges({ groups, position }, entries, { isNew }) {
   const now = new Map(groups.names.map((name, index) => [name, groups.states[index]]));
   if (states !== null && !isNew && position.live) {
     const changed = [...now].filter(([name, state]) => states.has(name) && states.get(name) !== state);
     const words = changed.slice(0, 3).map(([name, state]) => `group ${name} is ${ofLetter(state).word}`);
     if (changed.length > 3) words.push(`${changed.length - 3} other groups have changed`);
+    const news = entries.filter((one) => one.sequence > toldTo && ["restart", "held"].includes(one.kind)).slice(-2);
+    words.push(...news.map((one) => one.what));
     if (words.length) announce(`${words.join(", ")}.`);
   }
+  toldTo = entries.at(-1)?.sequence ?? toldTo;
   if (position.live) states = now;
   else announce(`The set as it was at ${position.at}.`);
 }
