@@ -13,6 +13,7 @@ from adapters.controller.engine import Engine
 from adapters.controller.gauging import Gauging
 from adapters.controller.keeping import Keeping
 from adapters.controller.neighbours import NO_METRICS, JournalLifeMetrics
+from adapters.controller.relief import Relief
 from adapters.controller.sealer import Sealer
 from adapters.controller.sweeping import Sweeper
 from adapters.journal.port import Journal
@@ -50,6 +51,12 @@ class Caretaker:
                 rhythm=keeping.seals,
                 metrics=metrics,
             )
+        self._relief: Relief | None = None
+        retention = None
+        if journal.snapshots is not None and not keeping.limits.keep_everything:
+            before_purge = self._sealer.before_purge if self._sealer is not None else None
+            retention = keeping.retention(journal, now_ms=clock.now_ms, before_purge=before_purge)
+            self._relief = Relief(journal, retention, clock=clock, now_ms=clock.now_ms, metrics=metrics)
         self._sweeper: Sweeper | None = None
         if journal.snapshots is not None:
             self._sweeper = Sweeper(
@@ -61,8 +68,8 @@ class Caretaker:
                 on_swept=keeping.after_sweeps_of(
                     journal,
                     now_ms=clock.now_ms,
-                    before_purge=self._sealer.before_purge if self._sealer is not None else None,
                     metrics=metrics,
+                    retention=retention,
                 ),
                 metrics=metrics,
             )
@@ -72,6 +79,8 @@ class Caretaker:
         aside = [asyncio.create_task(_aside(self._gauging.run(), name="gauges"))]
         if self._sealer is not None:
             aside.append(asyncio.create_task(_aside(self._sealer.run(), name="seals")))
+        if self._relief is not None:
+            aside.append(asyncio.create_task(_aside(self._relief.run(), name="relief")))
         try:
             if self._sweeper is not None:
                 await self._sweeper.run()

@@ -42,17 +42,13 @@ class Keeping(NamedTuple):
         journal: Journal,
         *,
         now_ms: Callable[[], int],
-        before_purge: Callable[[Place], Awaitable[None]] | None = None,
         metrics: JournalLifeMetrics = NO_METRICS,
+        retention: Retention | None = None,
     ) -> Callable[[Sweeper], Awaitable[None]] | None:
-        """What is to be done after each sweep; None where everything is kept.
-
-        ``before_purge`` comes before anything is archived, and keeps the journal as it is where it fails.
-        """
+        """What is to be done after each sweep; None where everything is kept. ``retention``: one that is there."""
         if self.limits.keep_everything:
             return None
-        preparing = _all_of(before_purge, _archiving(journal, self.archive_to))
-        retention = Retention(journal, self.limits, now_ms=now_ms, before_purge=preparing, audit=self.audit)
+        retention = retention or self.retention(journal, now_ms=now_ms)
 
         async def after_sweep(sweeper: Sweeper) -> None:
             try:
@@ -66,6 +62,20 @@ class Keeping(NamedTuple):
                 _log.warning("nothing is purged; once more after the next snapshots", error=str(error))
 
         return after_sweep
+
+    def retention(
+        self,
+        journal: Journal,
+        *,
+        now_ms: Callable[[], int],
+        before_purge: Callable[[Place], Awaitable[None]] | None = None,
+    ) -> Retention:
+        """What keeps the journal within its limits.
+
+        ``before_purge`` comes before anything is archived, and keeps the journal as it is where it fails.
+        """
+        preparing = _all_of(before_purge, _archiving(journal, self.archive_to))
+        return Retention(journal, self.limits, now_ms=now_ms, before_purge=preparing, audit=self.audit)
 
 
 KEEP_ALL: Final = Keeping()

@@ -145,13 +145,17 @@ async def test_a_damaged_block_of_a_server_is_seen(tmp_path: Path, damage: Calla
         sealing = Sealing(journal, now_ms=lambda: 1)
         await sealing.take_up()
         await sealing.seal_all()
-    (block,) = tmp_path.rglob("LWS_EVENTS_test/msgs/1.blk")
-    block.write_bytes(damage(block.read_bytes()))
-    for index in block.parent.glob("index.db"):
-        index.unlink()
+    _damage(tmp_path, damage)
     result = await asyncio.to_thread(ask, "journal", "check", "--data-dir", str(tmp_path))
     assert result.exit_code == 1, result.output
     assert "BROKEN: event " in result.stdout
+
+
+def _damage(data_dir: Path, damage: Callable[[bytes], bytes]) -> None:
+    (block,) = data_dir.rglob("LWS_EVENTS_test/msgs/1.blk")
+    block.write_bytes(damage(block.read_bytes()))
+    for index in block.parent.glob("index.db"):
+        index.unlink()
 
 
 async def _copy(source: MemoryStream, target: Stream) -> None:

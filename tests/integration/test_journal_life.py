@@ -13,6 +13,7 @@ import pytest
 from adapters.cli.audit_reading import begin_reading
 from adapters.cli.options import JournalSource
 from adapters.cli.reading import open_for_reading
+from adapters.controller.caretaking import Caretaker
 from adapters.controller.engine import Engine
 from adapters.controller.keeping import Keeping
 from adapters.controller.sweeping import Sweeper
@@ -20,7 +21,7 @@ from adapters.journal.archive.checking import check_journal
 from adapters.journal.archive.restoring import restore_file
 from adapters.journal.archive.segments import Archiver
 from adapters.journal.archive.store import DirectoryStore
-from adapters.journal.errors import JournalDamaged, JournalError, UnsuitableServer
+from adapters.journal.errors import JournalDamaged, JournalError, JournalFull, UnsuitableServer
 from adapters.journal.port import Journal, Message
 from adapters.journal.retention.limits import Limits
 from adapters.journal.retention.purge import Retention
@@ -279,3 +280,31 @@ async def test_a_damaged_end_of_the_store_is_a_lost_tail(tmp_path: Path, scenari
         await append(journal, scenario, start=left)  # under the same sequences
         async with running(journal) as engine:
             assert engine.fleet.sequence == scenario.sequence
+
+
+async def test_a_full_journal_of_a_server_that_gets_limits_takes_events_again(
+    tmp_path: Path, scenario: Scenario
+) -> None:
+    async with opened(tmp_path) as (_, connection, journal):
+        async with running(journal) as engine:
+            await append(journal, scenario, end=40)
+            await until_folded(engine, journal)
+        full = (await open_journal(connection, "test", size_bytes_max=(await journal.events.info()).size_bytes)).journal
+        message = Message(scenario.recorded[40][1], events.encode(scenario.recorded[40][2]), "id-41")
+        with pytest.raises(JournalFull):
+            await full.events.append([message])
+        async with running(full) as engine:
+            keeping = Keeping(limits=Limits(events=15))
+            caretaker = Caretaker(full, engine, clock=SystemClock(), keeping=keeping)
+            task = asyncio.create_task(caretaker.run())
+            try:
+                await append(full, scenario, start=40)
+                await until_folded(engine, full)
+            finally:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+            await caretaker.finish()
+        assert (await full.events.info()).first_sequence == 25
+        found = await check_journal(full)
+        assert found.is_sound, found
+        assert found.seals.unsealed["events"] == 0

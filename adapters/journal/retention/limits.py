@@ -4,6 +4,7 @@ A journal can begin only where a generation of snapshots was taken. One is taken
 passed since the one before, so that a journal holds what it is asked to keep and up to a quarter more.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
@@ -59,6 +60,16 @@ def beginning(limits: Limits, places: Sequence[Place], extent: Extent) -> Place 
     """Where the journal is to begin: the latest place from which on as much is there as is to be kept."""
     enough = [place for place in places if _share(limits, place, extent) >= 1]
     return enough[-1] if enough else None
+
+
+def over_by_size(limits: Limits, extent: Extent) -> int:
+    """The last event that may go by number or bytes, whatever its age; 0: none may."""
+    over = [0]
+    if limits.events is not None:
+        over.append(extent.last_sequence - limits.events)
+    if limits.size_bytes is not None and extent.event_bytes_mean:
+        over.append(extent.last_sequence - math.ceil(limits.size_bytes / extent.event_bytes_mean))
+    return max(over)
 
 
 def _share(limits: Limits, place: Place, extent: Extent) -> float:

@@ -32,7 +32,8 @@ async def places(snapshots: Stream) -> list[Place]:
 
 async def add_place(snapshots: Stream, place: Place) -> list[Place]:
     """List a generation that is complete; returns the list. Raises as an append does."""
-    listed = [*(one for one in await places(snapshots) if one.sequence != place.sequence), place]
+    others = [one for one in await places(snapshots) if one.sequence != place.sequence]
+    listed = sorted([*others, place], key=lambda one: one.sequence)
     await documents.write(snapshots, _PLACES, msgspec.json.encode(listed))
     return listed
 
