@@ -10,11 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from adapters.nats.data_directory import DataDirectory
 from adapters.nats.server_process import find_server
 from tests.controlplane.api import eventually
 from tests.integration.controller.clusters import Cluster
 from tests.integration.controller.conftest import MakeProgram
 from tests.integration.controller.program import Program
+from tests.integration.controller.published import all_published
 
 _ALONE = ("--no-webhooks", "--no-leader-elect")
 _VICTIMS = tuple(f"leaderworkerset-sample-{group}-{worker}" for group, worker in ((0, 1), (1, 3), (2, 2)))
@@ -24,7 +26,8 @@ _KILLS = 6
 @pytest.mark.parametrize("seed", [1, 2, 3])
 async def test_killed_at_random_points(cluster: Cluster, program: MakeProgram, seed: int) -> None:
     chance = random.Random(seed)
-    controller = program(*_ALONE, "--seal-events", "10", "--seal-interval", "1s", kubeconfig=cluster.kubeconfig)
+    sealing = ("--seal-events", "10", "--seal-interval", "1s")
+    controller = program(*_ALONE, *sealing, "--lifecycle-events", kubeconfig=cluster.kubeconfig)
     cluster.apply()
 
     async def live_a_little(seconds_max: float) -> None:
@@ -48,6 +51,7 @@ async def test_killed_at_random_points(cluster: Cluster, program: MakeProgram, s
     assert sorted(after) == sorted(before)
     await controller.ready()
     await _each_leader_was_deleted_once(controller)
+    await _each_event_was_published_once(controller)
     assert await controller.stop() == 0, controller.log
     await controller.verify()
     checked = await controller.ask("journal", "check")
@@ -56,9 +60,15 @@ async def test_killed_at_random_points(cluster: Cluster, program: MakeProgram, s
     assert checked["seals"]["unsealed"] == {"events": 0, "decisions": 0}
 
 
+async def _each_event_was_published_once(controller: Program) -> None:
+    server = DataDirectory(controller.data_dir).published()
+    assert server is not None, "the embedded server runs"
+    assert await all_published(server)
+
+
 async def test_the_nats_server_is_killed_again_and_again(cluster: Cluster, program: MakeProgram) -> None:
     chance = random.Random(4)
-    controller = program(*_ALONE, kubeconfig=cluster.kubeconfig)
+    controller = program(*_ALONE, "--lifecycle-events", kubeconfig=cluster.kubeconfig)
     controller.start()
     await controller.ready()
     cluster.apply()
@@ -71,6 +81,7 @@ async def test_the_nats_server_is_killed_again_and_again(cluster: Cluster, progr
     await cluster.complete(without={*before.values()})  # every group had a victim
     await controller.ready()
     await _each_leader_was_deleted_once(controller)
+    await _each_event_was_published_once(controller)
     assert await controller.stop() == 0, controller.log
     await controller.verify()
 

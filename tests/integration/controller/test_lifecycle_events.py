@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
@@ -10,18 +9,14 @@ from typing import Final
 import pytest
 
 from adapters.demo.sample import NAME
-from adapters.lifecycle_events.positions import FIRST
-from adapters.lifecycle_events.reading import lifecycle_events
-from adapters.nats.connection import Connection, ConnectionSettings, connect
-from adapters.nats.journal import open_journal_for_reading
-from adapters.nats.stream import NatsStream
-from adapters.nats.stream_names import StreamNames
+from adapters.nats.connection import ConnectionSettings, connect
 from tests.controlplane.api import eventually
 from tests.controlplane.cluster import free_ports
 from tests.integration.consumers import OVER_HTTP, Consumer, consuming, python
 from tests.integration.controller.clusters import Cluster
 from tests.integration.controller.conftest import MakeProgram
 from tests.integration.controller.program import Program
+from tests.integration.controller.published import in_journal, on_nats
 from tests.integration.test_nats_servers_of_others import serving
 
 STARTED: Final = "io.lws-events.group.recreation.started.v1"
@@ -59,21 +54,6 @@ async def _until(consumer: Consumer, words: str) -> list[str]:
     return lines
 
 
-async def _in_journal(connection: Connection) -> list[str]:
-    """Ids of all events, by the journal alone."""
-    journal = await open_journal_for_reading(connection)
-    async with contextlib.aclosing(lifecycle_events(journal, FIRST, follow=False)) as batches:
-        return [event.id async for batch in batches for event in batch.events]
-
-
-async def _on_nats(connection: Connection) -> list[str]:
-    names = StreamNames.of("default")
-    stream = NatsStream(connection, names.lifecycle, names.lifecycle_root, read_only=True)
-    records = [record async for batch in stream.read(follow=False) for record in batch]
-    assert [json.loads(record.data)["id"] for record in records] == [record.message_id for record in records]
-    return [record.message_id or "" for record in records]
-
-
 @pytest.mark.timeout(120)
 async def test_no_event_is_lost_or_doubled_when_consumer_and_leader_are_killed(
     cluster: Cluster, program: MakeProgram, tmp_path: Path
@@ -101,9 +81,9 @@ async def test_no_event_is_lost_or_doubled_when_consumer_and_leader_are_killed(
                 reading = asyncio.create_task(_read_on(consumer, seen))
 
                 async def all_is_told() -> list[str]:
-                    ids = await _in_journal(connection)
+                    ids = await in_journal(connection)
                     told = [line.split()[0] for line in seen]
-                    return ids if told == ids == await _on_nats(connection) else []
+                    return ids if told == ids == await on_nats(connection) else []
 
                 ids = await eventually(all_is_told, what="both ways to tell what the journal says")
                 reading.cancel()
