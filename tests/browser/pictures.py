@@ -13,6 +13,7 @@ from typing import Final
 from playwright.sync_api import Browser, Page
 
 from tests.browser.fixtures import launched, opened
+from tests.browser.page_pictures import take_page
 
 ROOT: Final = Path(__file__).parents[2]
 IMAGES: Final = ROOT / "docs" / "images"
@@ -62,3 +63,4 @@ if __name__ == "__main__":
     target.mkdir(parents=True, exist_ok=True)
     with launched() as browser:
         take(browser, target)
+        take_page(browser, target)

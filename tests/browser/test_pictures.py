@@ -12,7 +12,7 @@ from tests.browser.pictures import HIGH, IMAGES, PICTURES, WIDE, incident_page, 
 pytestmark = pytest.mark.browser
 
 
-def _size(picture: Path) -> tuple[int, int]:
+def size_of(picture: Path) -> tuple[int, int]:
     """Width and height of a PNG, from its header."""
     width, height = struct.unpack(">II", picture.read_bytes()[16:24])
     return width, height
@@ -21,7 +21,7 @@ def _size(picture: Path) -> tuple[int, int]:
 def test_pictures_are_taken_and_those_shown_are_theirs(chromium: Browser, tmp_path: Path) -> None:
     take(chromium, tmp_path)
     for name in PICTURES:
-        assert _size(tmp_path / name) == _size(IMAGES / name) == (WIDE, HIGH)
+        assert size_of(tmp_path / name) == size_of(IMAGES / name) == (WIDE, HIGH)
         assert (IMAGES / name).stat().st_size < 300_000
     light, dark = ((tmp_path / name).read_bytes() for name in PICTURES)
     assert light != dark
