@@ -66,6 +66,7 @@ examples:
   make bench
   make bench BENCH_ARGS='--sets 100x8 --json /tmp/bench.json'
   make bench BENCH_ARGS=--journal-only
+  python -m tests.bench --journal-only -o json | jq .long_journal
   python -m tests.bench --sets 100x8 --against 'manager --kubeconfig {kubeconfig} --config lws.yaml'
 """
 _INTERRUPTED: Final = 130
@@ -121,9 +122,13 @@ def main() -> int:
         life=results.life,
     )
     if report.runs or report.cost_per_event:
-        print_report(report, Console(width=None if sys.stdout.isatty() else 160, highlight=False))
-        options.json.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
-        print(f"written to {options.json}")
+        as_json = msgspec.json.format(msgspec.json.encode(report)) + b"\n"
+        options.json.write_bytes(as_json)
+        if options.output == "json":
+            sys.stdout.buffer.write(as_json)
+        else:
+            print_report(report, Console(width=None if sys.stdout.isatty() else 160, highlight=False))
+            print(f"written to {options.json}")
     return code
 
 
@@ -146,10 +151,11 @@ def _measure(options: argparse.Namespace, results: _Results) -> None:
         results.costs = cost_per_event.measure()
         _progress("measuring the journal")
         results.journal = journal_run.measure(journal_file, source=source)
-        _progress("reading a journal of a million events")
-        results.long_journal = long_run.measure()
-        _progress("asking about one set of many, in a journal of a million events")
-        results.questions = questions.measure()
+        with long_run.journals() as written:
+            _progress("reading a journal of a million events")
+            results.long_journal = long_run.measure(written)
+            _progress("asking a journal of a million events, about one set of many and about all")
+            results.questions = questions.measure(written)
         _progress("starting from snapshots, on a journal of a million events")
         results.life = life_run.measure()
 
@@ -187,6 +193,9 @@ def _parser() -> argparse.ArgumentParser:
         help="the sets, one after the other (default: 10x8,1000x2,300x8,100x8)",
     )
     parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where to write (default: bench.json)")
+    parser.add_argument(
+        "-o", "--output", choices=("table", "json"), default="table", help="what to print (default: table)"
+    )
     parser.add_argument(
         "--journal-only", action="store_true", help="no control plane: only the journal, played instead of recorded"
     )

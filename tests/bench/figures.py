@@ -131,8 +131,12 @@ class JournalFigures(msgspec.Struct, frozen=True, kw_only=True):
     """Events and decisions of the same journal decoded from memory, and nothing else."""
     replayed: float
     """The same decoded from memory *and* folded."""
+    verified: float
+    """The same with every decision made anew and compared."""
     replay_to_decoding: float
     """``replayed`` as a fraction of ``decoded``."""
+    verify_to_decoding: float
+    """``verified`` as a fraction of ``decoded``."""
     file_replay_to_decoding: float
     """``replayed_from_file`` as a fraction of ``decoded_from_file``."""
     verified_from_file: float
@@ -162,12 +166,21 @@ class LongJournal(msgspec.Struct, frozen=True, kw_only=True):
     """The same for a tenth of the journal."""
 
 
+class Question(msgspec.Struct, frozen=True, kw_only=True):
+    """A whole run of the program."""
+
+    command: str
+    seconds: float
+    peak_mib: float
+    shorter_peak_mib: float | None = None
+    """The same for a tenth of the journal."""
+
+
 class QuestionFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """Questions about one set in an exported journal of many with an index, whole runs of the program."""
+    """Questions to the long journal."""
 
     sets: int
     events: int
-    decisions: int
     events_of_set: int
     file_bytes: int
     index_bytes: int
@@ -175,10 +188,13 @@ class QuestionFigures(msgspec.Struct, frozen=True, kw_only=True):
     """To make the index, once."""
     start_seconds: float
     """The program alone, asked nothing."""
-    timeline_seconds: float
-    page_seconds: float
-    """The timeline as a page."""
-    why_seconds: float
+    of_one_set: list[Question]
+    """In the file, with its index."""
+    of_all: list[Question]
+    """In the file: each of its events is read."""
+    server_events: int
+    of_a_server: list[Question]
+    """The same of a data directory with so many events; the server is started for each."""
 
 
 class StartUp(msgspec.Struct, frozen=True, kw_only=True):

@@ -24,6 +24,8 @@ from lws_events import decisions, events
 from lws_events.decisions import Decision, Issued
 from lws_events.fleet import Fleet
 from lws_events.subjects import SetName
+from projections.journal import RecordedDecision, RecordedEvent
+from projections.verify import verify
 from tests.bench import long_run
 from tests.bench.figures import JournalFigures
 from tests.bench.recorded import Recording, read
@@ -46,6 +48,7 @@ def measure(path: Path, *, source: str) -> JournalFigures:
     )
     decoded = count / _best(lambda: _decode(recording))
     replayed = count / _best(lambda: _replay(recording))
+    verified = count / _best(lambda: _verify(recording))
     return JournalFigures(
         source=source,
         events=count,
@@ -60,7 +63,9 @@ def measure(path: Path, *, source: str) -> JournalFigures:
         verified_from_file=verified_from_file,
         decoded=decoded,
         replayed=replayed,
+        verified=verified,
         replay_to_decoding=replayed / decoded,
+        verify_to_decoding=verified / decoded,
         file_replay_to_decoding=from_file / decoded_from_file,
         file_verify_to_decoding=verified_from_file / decoded_from_file,
     )
@@ -165,6 +170,17 @@ def _replay(recording: Recording) -> None:
     recorded = {decision.cause: decision for decision in _decoded(recording.decisions)}
     for record in recording.events:
         fleet.recall(record.sequence, record.subject, events.decode(record.data), recorded.get(record.sequence))
+
+
+def _verify(recording: Recording) -> None:
+    """As ``lws-events verify``, from memory."""
+    recorded_events = (
+        RecordedEvent(each.sequence, each.subject, events.decode(each.data)) for each in recording.events
+    )
+    recorded_decisions = (
+        RecordedDecision(each.sequence, each.subject, decisions.decode(each.data)) for each in recording.decisions
+    )
+    verify(recorded_events, recorded_decisions, Fleet())
 
 
 def _decoded(records: Iterable[Record]) -> Iterable[Decision]:

@@ -10,9 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -31,6 +32,8 @@ from tests.controlplane import proc
 EVENTS: Final = 1_000_000
 SHORTER: Final = 10
 """The journal that memory is compared with has a tenth of the events."""
+SERVED: Final = 4
+"""The journal that is put on a server has a quarter of them."""
 GROUPS: Final = 20
 SIZE: Final = 8
 
@@ -49,31 +52,70 @@ class Pass(msgspec.Struct):
     differences: int = 0
 
 
-def measure(*, events: int = EVENTS) -> LongJournal:
-    """Write both journals and read them."""
+class JournalOf(NamedTuple):
+    """A file in which so many sets live the same life, one after the other: ``n0/sample``, ``n1/sample``…"""
+
+    path: Path
+    sets: int
+    events_of_set: int
+
+    @property
+    def events(self) -> int:
+        """All of them; the first one begins the epoch."""
+        return self.sets * self.events_of_set + 1
+
+    @property
+    def middle(self) -> tuple[str, int]:
+        """The set in the middle of the journal, and the sequence in the middle of its life."""
+        number = self.sets // 2
+        return f"n{number}/sample", 1 + number * self.events_of_set + self.events_of_set // 2
+
+
+class Journals(NamedTuple):
+    """The same lives, more or fewer of them."""
+
+    long: JournalOf
+    short: JournalOf
+    on_server: JournalOf
+
+
+@contextmanager
+def journals(*, events: int = EVENTS) -> Iterator[Journals]:
+    """Files for as long as they are needed: the first one has at least so many events."""
     with TemporaryDirectory(prefix="lws-bench-") as scratch:
-        one, long, short = (Path(scratch) / f"{name}.jsonl" for name in ("one", "long", "short"))
+        one = Path(scratch) / "one.jsonl"
         play_to_the_end(one, groups=GROUPS, size=SIZE)
         life = read(one)
-        sets = -(-events // (len(life.events) - 1))
-        write(long, life, sets=sets)
-        write(short, life, sets=-(-sets // SHORTER))
-        decoded, replayed, verified = (_once(what, long) for what in ("decode", "replay", "verify"))
-        if verified.differences:
-            raise RuntimeError(f"the long journal verifies with {verified.differences} differences")
-        return LongJournal(
-            sets=sets,
-            events=verified.events,
-            decisions=verified.decisions,
-            file_bytes=long.stat().st_size,
-            decoded=verified.events / decoded.seconds,
-            replayed=verified.events / replayed.seconds,
-            verified=verified.events / verified.seconds,
-            replay_to_decoding=decoded.seconds / replayed.seconds,
-            verify_to_decoding=decoded.seconds / verified.seconds,
-            peak_mib=verified.peak_mib,
-            shorter_peak_mib=_once("verify", short).peak_mib,
+        each = len(life.events) - 1
+        sets = -(-events // each)
+        long, short, on_server = (
+            JournalOf(Path(scratch) / f"{name}.jsonl", -(-sets // part), each)
+            for name, part in (("long", 1), ("short", SHORTER), ("on-server", SERVED))
         )
+        for journal in (long, short, on_server):
+            write(journal.path, life, sets=journal.sets)
+        yield Journals(long, short, on_server)
+
+
+def measure(written: Journals) -> LongJournal:
+    """Read the long one and the short one."""
+    long, short = written.long, written.short
+    decoded, replayed, verified = (_once(what, long.path) for what in ("decode", "replay", "verify"))
+    if verified.differences:
+        raise RuntimeError(f"the long journal verifies with {verified.differences} differences")
+    return LongJournal(
+        sets=long.sets,
+        events=verified.events,
+        decisions=verified.decisions,
+        file_bytes=long.path.stat().st_size,
+        decoded=verified.events / decoded.seconds,
+        replayed=verified.events / replayed.seconds,
+        verified=verified.events / verified.seconds,
+        replay_to_decoding=decoded.seconds / replayed.seconds,
+        verify_to_decoding=decoded.seconds / verified.seconds,
+        peak_mib=verified.peak_mib,
+        shorter_peak_mib=_once("verify", short.path).peak_mib,
+    )
 
 
 def write(path: Path, life: Recording, *, sets: int) -> None:

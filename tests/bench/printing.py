@@ -1,7 +1,6 @@
 """The report as tables for people; the same report goes to a file as JSON for programs."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -10,16 +9,13 @@ from tests.bench import workload
 from tests.bench.figures import (
     ClusterRun,
     CostPerEvent,
-    JournalFigures,
-    JournalLife,
     Latency,
-    LongJournal,
     Machine,
     ProcessCost,
-    QuestionFigures,
     Report,
     TakeOver,
 )
+from tests.bench.printing_journals import journal_tables
 
 _NOTHING = "–"
 
@@ -33,14 +29,8 @@ def print_report(report: Report, console: Console) -> None:
         console.print(_cost_per_event(report.cost_per_event))
     if report.take_over is not None:
         console.print(_take_over(report.take_over))
-    if report.journal is not None:
-        console.print(_journal(report.journal))
-    if report.long_journal is not None:
-        console.print(_long_journal(report.long_journal))
-    if report.questions is not None:
-        console.print(_questions(report.questions))
-    if report.life is not None:
-        console.print(_life(report.life))
+    for table in journal_tables(report):
+        console.print(table)
 
 
 def _machine(machine: Machine) -> str:
@@ -125,66 +115,6 @@ def _take_over(figures: TakeOver) -> Table:
     return table
 
 
-def _journal(figures: JournalFigures) -> Table:
-    title = (
-        f"Journal, {figures.events:,} events of {figures.event_bytes_mean} bytes and {figures.decisions:,} decisions "
-        f"({figures.source})"
-    )
-    table = Table(title=title, title_justify="left")
-    table.add_column("events per second")
-    table.add_column("", justify="right")
-    rows: Sequence[tuple[str, Any]] = (
-        ("published one by one, each synced", figures.published_single),
-        ("published in batches of 50, each synced", figures.published_batches_of_50),
-        ("published in batches of 200, each synced", figures.published_batches_of_200),
-        ("folded live, decisions recorded", figures.folded_live),
-        ("decoded from a file", figures.decoded_from_file),
-        ("replayed from a file", figures.replayed_from_file),
-        ("verified from a file", figures.verified_from_file),
-        ("replayed from memory", figures.replayed),
-        ("decoded from memory", figures.decoded),
-    )
-    for label, value in rows:
-        table.add_row(label, f"{value:,.0f}")
-    table.add_row("replay as a fraction of decoding alone", f"{figures.replay_to_decoding:.3f}")
-    table.add_row("  both from a file", f"{figures.file_replay_to_decoding:.3f}")
-    table.add_row("verification, both from a file", f"{figures.file_verify_to_decoding:.3f}")
-    return table
-
-
-def _long_journal(figures: LongJournal) -> Table:
-    title = (
-        f"A file of {figures.events:,} events and {figures.decisions:,} decisions of {figures.sets:,} sets, "
-        f"{figures.file_bytes / 1e6:,.0f} MB"
-    )
-    table = Table(title=title, title_justify="left")
-    table.add_column("")
-    table.add_column("events per second", justify="right")
-    table.add_column("of decoding alone", justify="right")
-    table.add_row("decoded", f"{figures.decoded:,.0f}", "1")
-    table.add_row("replayed", f"{figures.replayed:,.0f}", f"{figures.replay_to_decoding:.3f}")
-    table.add_row("verified", f"{figures.verified:,.0f}", f"{figures.verify_to_decoding:.3f}")
-    table.add_row(f"peak memory, MiB: {figures.peak_mib:.0f}; for a tenth of it: {figures.shorter_peak_mib:.0f}")
-    return table
-
-
-def _questions(figures: QuestionFigures) -> Table:
-    title = f"One set of {figures.sets:,} in a file of {figures.events:,} events and {figures.decisions:,} decisions"
-    table = Table(title=title, title_justify="left")
-    table.add_column(f"seconds, for {figures.events_of_set:,} events of the set")
-    table.add_column("", justify="right")
-    for label, seconds in (
-        ("the index is made, once", figures.index_seconds),
-        ("lws-events --version", figures.start_seconds),
-        ("lws-events timeline", figures.timeline_seconds),
-        ("lws-events timeline -o html", figures.page_seconds),
-        ("lws-events why", figures.why_seconds),
-    ):
-        table.add_row(label, f"{seconds:.2f}")
-    table.add_row("file and index, MB", f"{figures.file_bytes / 1e6:.0f} + {figures.index_bytes / 1e6:.0f}")
-    return table
-
-
 def _number(value: float | None, digits: int) -> str:
     return _NOTHING if value is None else f"{value:.{digits}f}"
 
@@ -199,16 +129,3 @@ def _memory(cost: ProcessCost | None) -> str:
 
 def _latency(latency: Latency | None) -> str:
     return _NOTHING if latency is None else f"{latency.p50_ms:.0f} / {latency.p99_ms:.0f}"
-
-
-def _life(life: JournalLife) -> Table:
-    table = Table(title="The journal's own life", title_justify="left")
-    table.add_column("")
-    table.add_column("", justify="right")
-    table.add_row("bytes of one recreation (three pods)", f"{life.bytes_per_recreation:,}")
-    table.add_row("bytes per group and day when idle", "0" if life.is_silent_when_idle else "more than 0")
-    table.add_row(f"bytes of a snapshot, per group of {life.size} pods", f"{life.snapshot_bytes_per_group:,}")
-    for start in life.starts:
-        peak = f"{start.peak_bytes / 1024**2:.0f} MiB"
-        table.add_row(f"start on {start.events:,} events, with snapshots", f"{start.seconds:.2f} s, {peak}")
-    return table

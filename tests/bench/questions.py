@@ -1,90 +1,109 @@
-"""How long a question about one set takes in a journal of many sets with an index: whole runs of the program."""
+"""How long the commands take that ask a journal, and in how much memory: whole runs of the program.
+
+About one set of many in a file with an index and on a server, and about all of them. Each is asked of the short journal
+as well: a command whose memory grew with the journal would need more for the long one.
+"""
 
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-import msgspec
-
-from adapters.journal.file_format import JournalFileWriter, StreamKind
 from adapters.journal.index.directory import index_path
 from adapters.journal.index.writing import build_index
-from adapters.journal.port import Record
-from lws_events import decisions
-from lws_events.subjects import SetName, decision_subject, event_subject, parse
-from tests.bench.figures import QuestionFigures
-from tests.bench.recorded import Recording, play, read
+from tests.bench.figures import Question, QuestionFigures
+from tests.bench.long_run import JournalOf, Journals
 
-EVENTS_MIN: Final = 1_000_000
-GROUPS: Final = 8
-SIZE: Final = 8
 REPEATED: Final = 5
 """The quickest of them counts: the others had company."""
+SECONDS_MAX: Final = 900.0
+_DIFFERENCE: Final = 50
+"""Events between the two states that are compared."""
 
-_PROGRAM: Final = Path(sys.executable).parent / "lws-events"
-
-
-def measure(*, events_min: int = EVENTS_MIN) -> QuestionFigures:
-    """Write a journal in which many sets live the same life, index it, and ask about the first of them."""
-    with TemporaryDirectory(prefix="lws-bench-") as scratch:
-        one, many = Path(scratch) / "one.jsonl", Path(scratch) / "many.jsonl.gz"
-        play(one, groups=GROUPS, size=SIZE)
-        life = read(one)
-        sets = -(-events_min // (len(life.events) - 1))
-        _write(many, life, sets=sets)
-        began = time.perf_counter()
-        build_index(many)
-        index_seconds = time.perf_counter() - began
-        return QuestionFigures(
-            sets=sets,
-            events=sets * (len(life.events) - 1) + 1,
-            decisions=sets * len(life.decisions),
-            events_of_set=len(life.events),
-            file_bytes=many.stat().st_size,
-            index_bytes=index_path(many).stat().st_size,
-            index_seconds=index_seconds,
-            start_seconds=_seconds("--version"),
-            timeline_seconds=_seconds("timeline", "default/sample", "--file", str(many)),
-            page_seconds=_seconds("timeline", "default/sample", "-o", "html", "--file", str(many)),
-            why_seconds=_seconds("why", "default/sample", "--file", str(many)),
-        )
+Command = tuple[str, ...]
+Commands = Callable[[JournalOf], list[Command]]
 
 
-def _write(path: Path, life: Recording, *, sets: int) -> None:
-    """The same life again and again, each time of another set, one after the other."""
-    with JournalFileWriter(path, cluster=life.cluster, epoch="e1") as writer:
-        for number in range(sets):
-            for kind, record in _copied(life, number):
-                writer.add(kind, record)
-
-
-def _copied(life: Recording, number: int) -> Iterator[tuple[StreamKind, Record]]:
-    name = SetName("default", f"sample-x{number}" if number else "sample")
-    shift = number * len(life.events)
-    for record in life.events:
-        address = parse(record.subject)
-        if address is None:  # the epoch began once for all
-            if number == 0:
-                yield "events", record
-            continue
-        subject = event_subject(life.cluster, name, address.kind, address.name)
-        yield "events", Record(record.sequence + shift, subject, record.data, record.at_ns)
-    for record in life.decisions:
-        decided = decisions.decode(record.data)
-        data = decisions.encode(msgspec.structs.replace(decided, cause=decided.cause + shift))
-        sequence = record.sequence + number * len(life.decisions)
-        yield "decisions", Record(sequence, decision_subject(life.cluster, name), data, record.at_ns)
-
-
-def _seconds(*arguments: str) -> float:
-    return min(_once(arguments) for _ in range(REPEATED))
-
-
-def _once(arguments: tuple[str, ...]) -> float:
+def measure(written: Journals, *, repeated: int = REPEATED) -> QuestionFigures:
+    """Index the files and ask them, and a data directory into which one of them is imported."""
+    long, short, on_server = written
     began = time.perf_counter()
-    subprocess.run([str(_PROGRAM), *arguments], check=True, stdout=subprocess.DEVNULL, timeout=300)
-    return time.perf_counter() - began
+    build_index(long.path)
+    index_seconds = time.perf_counter() - began
+    build_index(short.path)
+    with TemporaryDirectory(prefix="lws-bench-") as directory:
+        data_dir = str(Path(directory) / "data")
+        _ask("journal", "import", str(on_server.path), "--data-dir", data_dir)
+        of_a_server = [
+            _best(asked, ("--data-dir", data_dir), repeated=repeated)
+            for asked in (*commands_of_one_set(on_server), ("status",))
+        ]
+    return QuestionFigures(
+        sets=long.sets,
+        events=long.events,
+        events_of_set=long.events_of_set,
+        file_bytes=long.path.stat().st_size,
+        index_bytes=index_path(long.path).stat().st_size,
+        index_seconds=index_seconds,
+        start_seconds=_best(("--version",), (), repeated=repeated).seconds,
+        of_one_set=_of_files(commands_of_one_set, long, short, repeated=repeated),
+        of_all=_of_files(commands_of_all, long, short, repeated=1),
+        server_events=on_server.events,
+        of_a_server=of_a_server,
+    )
+
+
+def commands_of_one_set(journal: JournalOf) -> list[Command]:
+    name, sequence = journal.middle
+    at = str(sequence)
+    return [
+        ("why", name),
+        ("why", name, "--at", at),
+        ("why", "--at", at),
+        ("why-not", f"{name}-0-1"),
+        ("timeline", name),
+        ("timeline", name, "-o", "html"),
+        ("status", name, "--at", at),
+        ("replay", name, "--at", at),
+        ("replay", name, "--diff", f"{sequence - _DIFFERENCE}..{at}"),
+        ("audit", "rows", name),
+        ("audit", "report", name),
+    ]
+
+
+def commands_of_all(_: JournalOf) -> list[Command]:
+    return [("status",), ("audit", "rows", "-o", "csv"), ("audit", "report"), ("verify",)]
+
+
+def _of_files(commands: Commands, long: JournalOf, short: JournalOf, *, repeated: int) -> list[Question]:
+    found = []
+    for asked, of_short in zip(commands(long), commands(short), strict=True):
+        best = _best(asked, ("--file", str(long.path)), repeated=repeated)
+        shorter = _best(of_short, ("--file", str(short.path)), repeated=1)
+        found.append(
+            Question(
+                command=best.command,
+                seconds=best.seconds,
+                peak_mib=best.peak_mib,
+                shorter_peak_mib=shorter.peak_mib,
+            )
+        )
+    return found
+
+
+def _best(asked: Command, place: Sequence[str], *, repeated: int) -> Question:
+    seconds, peak_mib = min(_ask(*asked, *place) for _ in range(repeated))
+    return Question(command=" ".join(asked), seconds=seconds, peak_mib=peak_mib)
+
+
+def _ask(*arguments: str) -> tuple[float, float]:
+    """Seconds and mebibytes."""
+    with TemporaryDirectory(prefix="lws-bench-") as directory:
+        place = Path(directory) / "peak"
+        command = [sys.executable, "-m", "tests.bench.one_command", str(place), *arguments]
+        began = time.perf_counter()
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=SECONDS_MAX)
+        return time.perf_counter() - began, float(place.read_text())

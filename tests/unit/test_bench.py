@@ -5,7 +5,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from typer.testing import CliRunner
 
+from adapters.cli.main import app
 from adapters.journal.file_format import JournalFileWriter
 from adapters.journal.port import Record
 from lws_events import decisions, events, subjects
@@ -155,7 +157,9 @@ def test_usage_of_a_process_grows_with_its_work() -> None:
 
 
 def test_a_longer_journal_is_the_same_life_in_other_namespaces_and_verifies() -> None:
-    figures = long_run.measure(events=3000)
+    with long_run.journals(events=3000) as written:
+        figures = long_run.measure(written)
+        assert figures.events == written.long.events
     assert figures.sets == 3
     assert (figures.events - 1) % figures.sets == 0
     assert figures.decisions % figures.sets == 0
@@ -163,9 +167,25 @@ def test_a_longer_journal_is_the_same_life_in_other_namespaces_and_verifies() ->
     assert figures.shorter_peak_mib > 0
 
 
-def test_questions_are_asked_of_a_journal_of_many_sets() -> None:
-    figures = questions.measure(events_min=1000)
-    assert figures.events >= 1000
-    assert figures.sets == -(-1000 // (figures.events_of_set - 1))
-    assert 0 < figures.start_seconds < figures.timeline_seconds
+def test_questions_are_asked_of_a_file_and_of_a_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = questions.commands_of_one_set
+    monkeypatch.setattr(questions, "commands_of_one_set", lambda journal: first(journal)[:1])
+    monkeypatch.setattr(questions, "commands_of_all", lambda _: [("status",)])
+    with long_run.journals(events=2000) as written:
+        figures = questions.measure(written, repeated=1)
+    assert (figures.sets, figures.events) == (2, written.long.events)
     assert figures.index_bytes > 0
+    assert figures.server_events == written.on_server.events
+    for asked in (*figures.of_one_set, *figures.of_all):
+        assert asked.seconds > 0
+        assert asked.shorter_peak_mib is not None
+        assert 0 < asked.shorter_peak_mib < 2 * asked.peak_mib
+    assert [asked.command for asked in figures.of_a_server] == ["why n0/sample", "status"]
+
+
+def test_each_question_has_an_answer() -> None:
+    with long_run.journals(events=3000) as written:
+        for asked in (*questions.commands_of_one_set(written.long), *questions.commands_of_all(written.long)):
+            result = CliRunner().invoke(app, [*asked, "--file", str(written.long.path)])
+            assert result.exit_code == 0, (asked, result.output)
+            assert result.stdout
