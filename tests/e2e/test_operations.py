@@ -31,6 +31,7 @@ Json = dict[str, Any]
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 APPLY: Final = ("apply", "--server-side", "--force-conflicts", "-k")
 LEASE: Final = "b8b2488c.x-k8s.io"
+RECORDING: Final = "lws-recording-webhook-configuration"
 CERTIFICATE: Final = {
     key: base64.b64encode(key.encode()).decode() for key in ("ca.crt", "ca.key", "tls.crt", "tls.key")
 }
@@ -106,8 +107,8 @@ async def _play_the_reference(plane: ControlPlane, api: Api, *, manager: str) ->
 def _bundles(objects: dict[Key, Json]) -> list[str]:
     return [
         webhook["clientConfig"].get("caBundle", "")
-        for (kind, _), one in objects.items()
-        if kind.endswith("WebhookConfiguration")
+        for (kind, name), one in objects.items()
+        if kind.endswith("WebhookConfiguration") and name != RECORDING
         for webhook in one["webhooks"]
     ]
 
@@ -156,7 +157,8 @@ def _check_the_deployment(deployment: Json, *, alone: bool) -> None:
     [container] = spec["template"]["spec"]["containers"]
     assert container["image"] == "lws-events:0.1.0"
     assert container["command"] == ["/manager"]
-    assert container["args"] == ["--config=/controller_manager_config.yaml", "--no-webhooks"]
+    requests = "--admission-requests-bind-address=:9444"
+    assert container["args"] == ["--config=/controller_manager_config.yaml", "--no-webhooks", requests]
     mounted = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
     assert mounted.items() >= {
         ("/controller_manager_config.yaml", "manager-config"),
@@ -165,7 +167,7 @@ def _check_the_deployment(deployment: Json, *, alone: bool) -> None:
     volumes = {volume["name"] for volume in spec["template"]["spec"]["volumes"]}
     assert volumes == {"manager-config", "journal"} | (set() if alone else {"cert"})
     ports = {port["containerPort"] for port in container["ports"]}
-    assert ports == {8443, 8081} | (set() if alone else {9443})
+    assert ports == {9444, 8443, 8081} | (set() if alone else {9443})
 
 
 def _normal(rules: list[Json]) -> list[Json]:
@@ -205,9 +207,10 @@ async def test_certificates_by_cert_manager(tmp_path: Path) -> None:
         ("ClusterRole", "lws-webhook-configuration-role"),
         ("ClusterRoleBinding", "lws-webhook-configuration-rolebinding"),
     }
-    for kind in ("Mutating", "Validating"):
-        name = f"lws-{kind.lower()}-webhook-configuration"
-        annotations = built[f"{kind}WebhookConfiguration", name]["metadata"]["annotations"]
+    for kind, what in (("Mutating", "mutating"), ("Validating", "validating"), ("Validating", "recording")):
+        annotations = built[f"{kind}WebhookConfiguration", f"lws-{what}-webhook-configuration"]["metadata"][
+            "annotations"
+        ]
         assert annotations == {"cert-manager.io/inject-ca-from": f"{NAMESPACE}/lws-serving-cert"}
     settings = _configured(built, tmp_path)
     assert settings.manage_certificates is False
@@ -247,7 +250,7 @@ async def test_a_monitor_for_the_prometheus_operator(tmp_path: Path) -> None:
 async def test_all_components_together_are_accepted(plane: ControlPlane, tmp_path: Path) -> None:
     """Kinds that no bare cluster serves are left out."""
     components = sorted(path.name for path in (DEPLOY / "components").iterdir())
-    assert components == ["capture-logs", "cert-manager", "prometheus", "user-roles", "volcano"]
+    assert components == ["capture-logs", "cert-manager", "prometheus", "record-deletions", "user-roles", "volcano"]
     built = await _built(tmp_path, *components)
     foreign = ("cert-manager.io/", "monitoring.coreos.com/")
     served = [one for one in built.values() if not one["apiVersion"].startswith(foreign)]
@@ -255,5 +258,7 @@ async def test_all_components_together_are_accepted(plane: ControlPlane, tmp_pat
     given = yaml.safe_dump_all(served)
     printed = await _kubectl("apply", "--server-side", "-f", "-", plane=plane, given=given)
     assert len(printed.splitlines()) == len(served)
+    recorded = [webhook["name"] for webhook in built["ValidatingWebhookConfiguration", RECORDING]["webhooks"]]
+    assert sorted(recorded) == [f"r{what}.lws-events.io" for what in ("eviction", "leaderworkerset", "pod")]
     editor = built["ClusterRole", "leaderworkerset-editor-role"]["metadata"]["labels"]
     assert editor["rbac.authorization.k8s.io/aggregate-to-edit"] == "true"
