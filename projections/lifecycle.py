@@ -7,7 +7,7 @@ recognise by it what they have seen. How events are carried (``adapters.lifecycl
 
 import re
 from collections.abc import Sequence
-from typing import Final, NamedTuple, assert_never, get_args
+from typing import Any, Final, NamedTuple, assert_never, get_args
 from urllib.parse import quote
 
 import msgspec
@@ -243,6 +243,11 @@ def about(set_name: SetName, fact: LifecycleFact) -> About:
 def encode(event: CloudEvent) -> bytes:
     """In the JSON format of CloudEvents, on one line."""
     return _ENCODER.encode(event)
+
+
+def schema() -> dict[str, Any]:
+    """JSON Schema of an event, for who makes types of it."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema"} | msgspec.json.schema(CloudEvent)
 
 
 def fields_of(kind: type[LifecycleFact]) -> Sequence[str]:

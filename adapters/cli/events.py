@@ -47,6 +47,7 @@ ForOption = Annotated[
     str | None,
     typer.Option("--for", metavar="DURATION", help="With --follow: end after so long.", show_default=False),
 ]
+SchemaOption = Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of an event, and nothing else.")]
 OutputOption = Annotated[
     Output, typer.Option("--output", "-o", help="For people, or for programs: CloudEvents, one on each line.")
 ]
@@ -64,6 +65,7 @@ def command(
     after: AfterOption = "",
     follow: FollowOption = False,
     for_: ForOption = None,
+    schema: SchemaOption = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Show lifecycle facts, as other programs get them: restarts, rollout steps, waits, conditions.
@@ -77,7 +79,14 @@ def command(
       lws-events events default/sample --type group.recreation --from 24h
       lws-events events -o json --follow --from now
       lws-events events -o json --after 99a8f201-70-1
+      lws-events events --schema > event.schema.json
     """
+    if schema:
+        from adapters.cli.printing import print_json
+        from projections.lifecycle import schema as schema_of_event
+
+        print_json(schema_of_event())
+        return
     from adapters.cli.lifecycle import follow_events, print_events
     from adapters.cli.reading import open_for_reading
 

@@ -17,12 +17,12 @@ from typing import Final
 import structlog
 
 from adapters.journal.errors import Fenced, JournalError
-from adapters.journal.port import Journal, Message, Record, Stream
+from adapters.journal.port import Journal, Message, Stream
 from adapters.kubernetes.pace import BackOff, Clock
 from adapters.lifecycle_events.errors import PositionError
 from adapters.lifecycle_events.positions import FIRST, Positions, Start
 from adapters.lifecycle_events.reading import lifecycle_events
-from projections.lifecycle import CONTENT_TYPE, CloudEvent, encode, nats_subject, parse_id
+from projections.lifecycle import CONTENT_TYPE, CloudEvent, EventId, encode, nats_subject, parse_id
 
 _log = structlog.get_logger(__name__)
 
@@ -35,6 +35,9 @@ _LOOK_SECONDS: Final = 10.0
 _REST_FACTOR: Final = 3.0
 _REST_SECONDS_MAX: Final = 1.0
 """Catching up leaves most of the time to the engine, which shares the event loop."""
+
+_FOREIGN_MAX: Final = 1000
+"""How many messages of somebody else may have come behind the last event."""
 
 _BACK_OFF: Final = BackOff(initial_seconds=0.5)
 
@@ -87,7 +90,7 @@ class LifecyclePublisher:
     async def _publish(self) -> None:
         stream = await self._open_stream()
         last = await stream.last_sequence()
-        start = await self._start(await _message_at(stream, last))
+        start = await self._start(await _last_event(stream, last) if last else None)
         self.through = start.sequence - 1
         looking = asyncio.create_task(self._look_after(stream))
         try:
@@ -110,9 +113,8 @@ class LifecyclePublisher:
                 spent = self._clock.monotonic() - began
                 await self._clock.sleep(min(spent * _REST_FACTOR, _REST_SECONDS_MAX))
 
-    async def _start(self, last: Record | None) -> Start:
+    async def _start(self, seen: EventId | None) -> Start:
         """After the last event that is on the stream; without one, what the journal has that is not too old."""
-        seen = None if last is None else parse_id(last.message_id or "")
         if seen is None:
             if self._keep_ms is None:
                 return FIRST
@@ -150,13 +152,19 @@ async def expire(stream: Stream, *, before_ms: int) -> None:
         await stream.purge(before=keep_from)
 
 
-async def _message_at(stream: Stream, sequence: int) -> Record | None:
-    """The message of a sequence; None where there is none."""
-    if sequence == 0:
-        return None
-    async with contextlib.aclosing(stream.read(from_sequence=sequence, to_sequence=sequence, follow=False)) as batches:
-        batch = await anext(batches, None)
-    return batch[0] if batch else None
+async def _last_event(stream: Stream, last: int) -> EventId | None:
+    """The last event on a stream that ends with this message; None where there is none.
+
+    Messages of others should not be there, and are passed over.
+    """
+    for first in (last, last - _FOREIGN_MAX):
+        reading = stream.read(from_sequence=max(first, 1), to_sequence=last, follow=False)
+        async with contextlib.aclosing(reading) as batches:
+            found = [parse_id(record.message_id or "") async for batch in batches for record in batch]
+        known = [one for one in found if one is not None]
+        if known:
+            return known[-1]
+    return None
 
 
 def _message(event: CloudEvent) -> Message:

@@ -13,6 +13,7 @@ import adapters.lifecycle_events.publisher as publishing
 from adapters.journal.epoch import announce_epoch
 from adapters.journal.file import open_file
 from adapters.journal.memory import DEDUP_WINDOW_NS
+from adapters.journal.port import Message
 from adapters.lifecycle_events.errors import PositionGone, PositionUnknown
 from adapters.lifecycle_events.positions import Positions
 from adapters.lifecycle_events.publisher import LifecyclePublisher, expire
@@ -252,6 +253,24 @@ async def test_old_events_go_but_never_the_last_and_publishing_goes_on_after_it(
         await stage.until_published(len(expected(told)))
     await expire(stream, before_ms=0)
     assert ids(await stage.published()) == ids(expected(told)[count - 1 :])
+
+
+async def test_messages_of_others_are_passed_over(stage: Stage) -> None:
+    told = story(recreations=1)
+    await stage.record(told)
+    count = len(expected(told))
+    async with running(stage.publisher()):
+        await stage.until_published(count)
+    stream = await stage.open_stream()
+    foreign = [Message(f"{stream.root}.default.sample.group.kept", b"{}"), Message(f"{stream.root}.x", b"{}", "x")]
+    await stream.append(foreign)
+    before = told.sequence
+    go_on(told, 1, SAMPLE)
+    await stage.record(told, after=before)
+    async with running(stage.publisher()):
+        records = await stage.until_published(len(expected(told)) + len(foreign))
+    ours = [record for record in records if record.data != b"{}"]
+    assert ids(ours) == ids(expected(told))
 
 
 async def test_what_is_too_old_is_not_published_at_first(stage: Stage) -> None:

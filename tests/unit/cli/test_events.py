@@ -12,6 +12,7 @@ from projections.lifecycle import encode
 from tests.contract.lifecycle_stages import OTHER, expected, story
 from tests.journal_builder import JournalBuilder
 from tests.unit.cli.recreated_group import write
+from tests.unit.lifecycle_events.facts import FACTS
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +75,18 @@ def test_from_a_place_on(file: Path, all_events: list[dict[str, Any]]) -> None:
     assert as_json("--from", "now", "--file", file) == []
     assert as_json("--from", "2026-01-01T00:00:04Z", "--file", file) == later
     assert as_json("--from", "1s", "--file", file) == []
+
+
+def test_the_schema_has_all_types_and_all_that_events_have(all_events: list[dict[str, Any]]) -> None:
+    schema = json.loads(run("--schema").stdout)
+    definitions = schema["$defs"]
+    event, data = definitions["CloudEvent"], definitions["LifecycleData"]
+    assert set(event["required"]) <= set.intersection(*(set(one) for one in all_events))
+    assert set.union(*(set(one) for one in all_events)) == set(event["properties"])
+    assert set.union(*(set(one["data"]) for one in all_events)) == set(data["properties"])
+    kinds = {type(fact).__name__ for fact, _, _ in FACTS.values()}
+    assert set(data["properties"]["fact"]["discriminator"]["mapping"]) == kinds
+    assert kinds <= set(definitions)
 
 
 @pytest.mark.parametrize(
