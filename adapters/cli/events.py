@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SetArgument = Annotated[
     str | None,
     typer.Argument(
-        metavar="[SET|SET/GROUP]",
+        metavar="SET|SET/GROUP",
         help="Only of this set or group: [bold]namespace/set[/bold] or [bold]namespace/set/group[/bold].",
         show_default="all sets",
     ),
@@ -35,7 +35,8 @@ FromOption = Annotated[
     typer.Option(
         "--from",
         metavar="start|now|SEQUENCE|TIME|DURATION",
-        help="Where to begin: a sequence is that of an event, as timeline shows it; a duration counts back from now.",
+        help="Where to begin: a sequence is that of an event, as timeline shows it; a duration counts back from now, "
+        "in an exported file from the last event.",
     ),
 ]
 AfterOption = Annotated[
@@ -97,12 +98,30 @@ def command(
 
         require_growing(source)
     with open_for_reading(source) as reader:
-        query = _query(reader, set_, group, namespace, types=types, from_=from_, after=after)
+        is_file = source.file is not None
+        query = _query(
+            reader, set_, group, namespace, types=types, from_=_place(reader, from_, is_file=is_file), after=after
+        )
         cluster = reader.cluster
         if not follow:
-            print_events(reader, query, is_file=source.file is not None, as_json=output is Output.JSON)
+            print_events(reader, query, is_file=is_file, as_json=output is Output.JSON)
     if follow:
         follow_events(source, cluster, query, for_=for_, as_json=output is Output.JSON)
+
+
+def _place(reader: "JournalReader", from_: str, *, is_file: bool) -> str:
+    """A duration as the time that it means: it counts back from now, and a file is of the past."""
+    from adapters.cli.moments import is_duration, moment_ms
+    from adapters.cli.selecting import wall_ms
+    from projections.explain import timestamp
+
+    if from_.isdecimal() or not is_duration(from_):
+        return from_
+    now_ms = wall_ms()
+    if is_file:
+        last = reader.events(from_sequence=reader.bounds.events)
+        now_ms = max((event.envelope.at_ms for event in last), default=now_ms)
+    return timestamp(moment_ms(from_, "--from", now_ms=now_ms))
 
 
 def _query(
@@ -115,11 +134,8 @@ def _query(
     from_: str,
     after: str,
 ) -> "Query":
-    from adapters.cli.moments import is_duration, moment_ms
-    from adapters.cli.selecting import wall_ms
     from adapters.cli.subject import find_subject
     from adapters.lifecycle_events.queries import BadQuery, parse_query
-    from projections.explain import timestamp
 
     asked = {"namespace": namespace or "", "group": group or "", "type": types, "from": from_, "after": after}
     if set_ is not None:
@@ -129,8 +145,6 @@ def _query(
                 f"{set_} is a pod; lifecycle facts are about groups", hint=f"lws-events events {meant.set_name}"
             )
         asked |= {"namespace": meant.set_name.namespace, "set": meant.set_name.name, "group": meant.group or ""}
-    if not from_.isdecimal() and is_duration(from_):
-        asked["from"] = timestamp(moment_ms(from_, "--from", now_ms=wall_ms()))
     try:
         return parse_query(asked)
     except BadQuery as error:

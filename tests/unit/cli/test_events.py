@@ -74,7 +74,7 @@ def test_from_a_place_on(file: Path, all_events: list[dict[str, Any]]) -> None:
     assert as_json("--from", "11", "--file", file) == later
     assert as_json("--from", "now", "--file", file) == []
     assert as_json("--from", "2026-01-01T00:00:04Z", "--file", file) == later
-    assert as_json("--from", "1s", "--file", file) == []
+    assert as_json("--from", "4s", "--file", file) == later  # before the last event, since a file is of the past
 
 
 def test_the_schema_has_all_types_and_all_that_events_have(all_events: list[dict[str, Any]]) -> None:
