@@ -21,7 +21,6 @@ from lws_events import events
 from tests.bench import workload
 from tests.bench.plane import fresh_plane
 from tests.controlplane.api import ApiError, core, eventually, leaderworkersets
-from tests.e2e.incarnations import Incarnations
 from tests.e2e.instances import (
     LEASE_NAME,
     LEASE_SECONDS,
@@ -33,6 +32,7 @@ from tests.e2e.instances import (
     running_instances,
 )
 from tests.e2e.reference_candidate import ReferenceCandidate
+from tests.e2e.watched_failure import WatchedFailure
 
 GROUPS: Final = 40
 SIZE: Final = 3
@@ -64,27 +64,12 @@ def reference(instances: Instances) -> ReferenceCandidate:
     )
 
 
-class MassFailure:
+class MassFailure(WatchedFailure):
     """Breaks the groups in two halves, and asserts at its end that every group was recreated exactly once."""
 
     def __init__(self, instances: Instances) -> None:
+        super().__init__(instances.plane, log=instances.audit, pods=GROUPS * SIZE)
         self._instances = instances
-        self._api, self._namespace = instances.plane.api, instances.plane.namespace
-
-    async def __aenter__(self) -> "MassFailure":
-        self._before = await workload.pod_uids(self._api, self._namespace)
-        assert len(self._before) == GROUPS * SIZE
-        self._instances.audit.mark()
-        self._watched = Incarnations(self._api, self._namespace)
-        await self._watched.__aenter__()
-        return self
-
-    async def __aexit__(self, kind: object, *_: object) -> None:
-        try:
-            if kind is None:
-                await self._check()
-        finally:
-            await self._watched.__aexit__()
 
     async def break_first_half(self, *, deleted_min: int = 5) -> None:
         """Break half of the groups, and return when the leader has answered some of them."""

@@ -28,7 +28,7 @@ from tests.controlplane.cluster import free_ports
 from tests.controlplane.installation import install_webhooks
 from tests.controlplane.processes import Child
 from tests.e2e.expiring_proxy import ExpiringProxy
-from tests.e2e.incarnations import Incarnations
+from tests.e2e.watched_failure import WatchedFailure
 
 PROGRAM: Final = str(Path(sys.executable).with_name("lws-events"))
 GROUPS: Final = 100
@@ -163,7 +163,7 @@ async def arena(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Arena
             built.stop_webhooks()
 
 
-class Outcome:
+class Outcome(WatchedFailure):
     """What is asserted after every scenario.
 
     ``api_server_lives``: only then is its audit log complete, and only then do the cluster's own controllers see enough
@@ -172,24 +172,9 @@ class Outcome:
     """
 
     def __init__(self, arena: Arena, *, api_server_lives: bool = True) -> None:
+        super().__init__(arena.plane, log=arena.log, pods=GROUPS * SIZE)
         self._arena = arena
         self._api_server_lives = api_server_lives
-
-    async def __aenter__(self) -> "Outcome":
-        plane = self._arena.plane
-        self._before = await workload.pod_uids(plane.api, plane.namespace)
-        assert len(self._before) == GROUPS * SIZE
-        self._arena.log.mark()
-        self._watched = Incarnations(plane.api, plane.namespace)
-        await self._watched.__aenter__()
-        return self
-
-    async def __aexit__(self, kind: object, *_: object) -> None:
-        try:
-            if kind is None:
-                await self._check()
-        finally:
-            await self._watched.__aexit__()
 
     async def _check(self) -> None:
         plane = self._arena.plane

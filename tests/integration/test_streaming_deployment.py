@@ -1,11 +1,9 @@
 """``deploy --follow`` and ``rollout follow`` as a person runs them, beside a controller and a simulated cluster."""
 
 import asyncio
-import json
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import pytest
 import yaml
@@ -14,22 +12,10 @@ from adapters.simulation import kinds
 from lws_events.names import REPLACE_BROKEN_GROUPS_FIRST
 from tests.journals.recording import Story, staged
 from tests.pages import blocks, missing
+from tests.program_runs import Ran, ended, started
 
-PROGRAM: Final = Path(sys.executable).parent / "lws-events"
 PAGE: Final = Path(__file__).parents[2] / "docs" / "deploy.md"
 SECONDS_MAX: Final = 60.0
-
-
-class Ran(NamedTuple):
-    """What the program printed, and its exit code."""
-
-    code: int
-    out: str
-    remarks: str
-
-    @property
-    def documents(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.out.splitlines()]
 
 
 class Stage:
@@ -40,17 +26,7 @@ class Stage:
         self._folder = folder
 
     async def run(self, *arguments: str) -> Ran:
-        process = await asyncio.create_subprocess_exec(
-            str(PROGRAM), *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
-        )
-        try:
-            async with asyncio.timeout(SECONDS_MAX):
-                out, remarks = await process.communicate()
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        return Ran(process.returncode or 0, out.decode(), remarks.decode())
+        return await ended(await started(*arguments), seconds_max=SECONDS_MAX)
 
     async def deploy(self, *documents: dict[str, Any], options: tuple[str, ...] = ("--follow",)) -> Ran:
         path = self._folder / "manifest.yaml"
@@ -93,7 +69,7 @@ async def test_the_page_shows_what_a_rollout_prints(stage: Stage) -> None:
     assert (await stage.deploy(llama())).code == 0
     changed = await stage.deploy(llama("example.test/main:2"))
     assert changed.code == 0, changed
-    assert missing_of_page("LeaderWorkerSet default/llama configured", printed=changed.out) == []
+    assert missing_of_page("LeaderWorkerSet default/llama configured\n", printed=changed.out) == []
 
 
 async def test_a_rollout_is_followed_to_its_end_and_then_none_is_under_way(stage: Stage) -> None:

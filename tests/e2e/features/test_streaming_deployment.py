@@ -20,30 +20,20 @@ from tests.controlplane.cluster import ControlPlane
 from tests.controlplane.fixtures import create_namespace, remove_namespace
 from tests.controlplane.kubelets import Kubelets
 from tests.controlplane.pod_status import Pod
-from tests.e2e.controller import PROGRAM, Controller
+from tests.e2e.controller import Controller
 from tests.e2e.features.sets import Sets, a_set, a_template
+from tests.pages import blocks
+from tests.program_runs import Ran, ended, started
 
 pytestmark = [pytest.mark.controlplane, pytest.mark.asyncio(loop_scope="session"), pytest.mark.timeout(240)]
 
+PAGE: Final = Path(__file__).parents[3] / "docs" / "deploy.md"
 GOOD: Final = "example.test/main:2"
 STUCK: Final = "example.test/stuck:1"
 SECONDS_MAX: Final = 120.0
 # The controller looks for 10 seconds at groups that are not ready before it names or replaces them.
 STALL: Final = "16s"
 ROLLING: Final = {"type": "RollingUpdate", "rollingUpdateConfiguration": {"maxUnavailable": 2}}
-
-
-class Ran(NamedTuple):
-    """What the program printed, and its exit code."""
-
-    code: int
-    out: str
-    remarks: str
-
-    @property
-    def documents(self) -> list[dict[str, Any]]:
-        """The lines of ``-o json``."""
-        return [json.loads(line) for line in self.out.splitlines()]
 
 
 class Person:
@@ -61,38 +51,28 @@ class Person:
         """Deploy a file with these documents."""
         path = self._folder / f"{manifests[0]['metadata']['name']}.yaml"
         path.write_text(yaml.safe_dump_all(manifests))
-        return await self._ended(await self._started("deploy", "-f", str(path), *self._cluster(kubeconfig), *options))
+        return await _ended("deploy", "-f", str(path), *self._cluster(kubeconfig), *options)
 
     async def deploy_standard_input(self, *manifests: Json, options: tuple[str, ...]) -> Ran:
         """Deploy documents that are piped in."""
-        text = yaml.safe_dump_all(manifests).encode()
-        return await self._ended(await self._started("deploy", "-f", "-", *self._cluster(None), *options), text)
+        text = yaml.safe_dump_all(manifests)
+        return await _ended("deploy", "-f", "-", *self._cluster(None), *options, text=text)
 
     async def start_following(self, name: str, *options: str) -> asyncio.subprocess.Process:
         """Begin to look at a rollout."""
         of_set = f"{self.sets.namespace}/{name}"
-        return await self._started("rollout", "follow", of_set, *self._journal, *options)
+        return await started("rollout", "follow", of_set, *self._journal, *options)
 
     async def follow(self, name: str, *options: str) -> Ran:
         """Look at a rollout to its end."""
-        return await self._ended(await self.start_following(name, *options))
+        return await ended(await self.start_following(name, *options), seconds_max=SECONDS_MAX)
 
     def _cluster(self, kubeconfig: Path | None) -> tuple[str, ...]:
         return (*self._journal, "--kubeconfig", str(kubeconfig or self._kubeconfig))
 
-    async def _started(self, *arguments: str) -> asyncio.subprocess.Process:
-        pipe = asyncio.subprocess.PIPE
-        return await asyncio.create_subprocess_exec(PROGRAM, *arguments, stdin=pipe, stdout=pipe, stderr=pipe)
 
-    async def _ended(self, process: asyncio.subprocess.Process, text: bytes = b"") -> Ran:
-        try:
-            async with asyncio.timeout(SECONDS_MAX):
-                out, remarks = await process.communicate(text)
-        finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
-        return Ran(process.returncode or 0, out.decode(), remarks.decode())
+async def _ended(*arguments: str, text: str = "") -> Ran:
+    return await ended(await started(*arguments), seconds_max=SECONDS_MAX, text=text)
 
 
 def named(name: str, namespace: str, *, image: str = "example.test/main:1", replicas: int = 2, **spec: Any) -> Json:
@@ -140,10 +120,12 @@ async def _taken_up_again(person: Person) -> tuple[list[str], Ran, Ran]:
     given_up = await person.deploy(stuck, options=("--follow", "--timeout", "5s", "-o", "json"))
     killed = await person.start_following("resumed", "-o", "json")
     assert killed.stdout is not None
-    async with asyncio.timeout(SECONDS_MAX):
-        seen = [json.loads(await killed.stdout.readline())["kind"] for _ in range(2)]
-    killed.kill()
-    await killed.wait()
+    try:
+        async with asyncio.timeout(SECONDS_MAX):
+            seen = [json.loads(await killed.stdout.readline())["kind"] for _ in range(2)]
+    finally:
+        killed.kill()
+        await killed.wait()
     last = asyncio.create_task(person.follow("resumed", "-o", "json"))
     await person.sets.change("resumed", {"leaderWorkerTemplate": {"workerTemplate": a_template(GOOD)}})
     return seen, given_up, await last
@@ -226,12 +208,8 @@ async def test_a_dry_run_shows_what_would_change_and_keeps_nothing(stories: Stor
 
     await stories.person.deploy(manifest, options=())
     changed = await stories.person.deploy(named("dry", sets.namespace, image=GOOD, replicas=3), options=dry)
-    image = "spec.leaderWorkerTemplate.workerTemplate.spec.containers[0].image"
-    assert changed.out.splitlines() == [
-        f"LeaderWorkerSet {sets.namespace}/dry configured (dry run)",
-        f'  changed  {image}: "example.test/main:1" → "{GOOD}"',
-        "  changed  spec.replicas: 2 → 3",
-    ]
+    [shown] = [block for block in blocks(PAGE.read_text(), "text") if "(dry run)" in block]
+    assert changed.out == shown.replace("default/llama", f"{sets.namespace}/dry")
     same = await stories.person.deploy(manifest, options=(*dry, "-o", "json"))
     [document] = same.documents
     assert (document["outcome"], document["changes"], document["dry_run"]) == ("unchanged", [], True)
