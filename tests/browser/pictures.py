@@ -17,7 +17,7 @@ from tests.browser.page_pictures import take_page
 
 ROOT: Final = Path(__file__).parents[2]
 IMAGES: Final = ROOT / "docs" / "images"
-INCIDENT: Final = ROOT / "docs" / "incident.jsonl.gz"
+INCIDENT: Final = ROOT / "docs" / "journals" / "incident.jsonl.gz"
 PICTURES: Final = ("timeline-light.png", "timeline-dark.png")
 WIDE: Final = 1340
 HIGH: Final = 800
@@ -37,9 +37,9 @@ def incident_page(folder: Path) -> str:
     return page.as_uri()
 
 
-def to_the_second_kill(page: Page) -> None:
-    """Go to the moment at which the group is held back, and choose it."""
-    page.fill("#query", "recreation 2 in a row waits")
+def to_the_kill(page: Page) -> None:
+    """Go to the moment at which a group is recreated because of its killed worker, and choose it."""
+    page.fill("#query", "group llama-5 is recreated as a whole")
     page.press("#query", "Enter")
     page.fill("#query", "")
     page.focus("#scroller")
@@ -54,7 +54,7 @@ def take(browser: Browser, folder: Path) -> None:
         address = incident_page(Path(scratch))
         for name in PICTURES:
             with opened(browser, address, dark="dark" in name, width=WIDE, height=HIGH) as page:
-                to_the_second_kill(page)
+                to_the_kill(page)
                 page.screenshot(path=folder / name)
 
 

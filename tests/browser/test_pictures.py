@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser.fixtures import opened
-from tests.browser.pictures import HIGH, IMAGES, PICTURES, WIDE, incident_page, take, to_the_second_kill
+from tests.browser.pictures import HIGH, IMAGES, PICTURES, WIDE, incident_page, take, to_the_kill
 
 pytestmark = pytest.mark.browser
 
@@ -29,8 +29,8 @@ def test_pictures_are_taken_and_those_shown_are_theirs(chromium: Browser, tmp_pa
 
 def test_the_picture_shows_what_the_page_says_of_the_incident(chromium: Browser, tmp_path: Path) -> None:
     with opened(chromium, incident_page(tmp_path), width=WIDE, height=HIGH) as page:
-        to_the_second_kill(page)
+        to_the_kill(page)
         assert "OOMKilled" in page.inner_text("#details h2")
         assert "lws-events why --at" in page.inner_text("#details")
         assert page.locator(".item[aria-selected=true]").count() == 1
-        assert "group 3 4 pods" in page.locator(".label.current:visible").inner_text()
+        assert "group 5 2 pods" in page.locator(".label.current:visible").inner_text()

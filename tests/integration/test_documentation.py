@@ -1,8 +1,9 @@
 """What the documentation shows is what the program does: commands run, output looks like it, flags and files exist.
 
-Blocks marked ``console`` are run, line by line, on the journal that the demo leaves; the lines below a command are
-compared with what it prints, with numbers, times and ids left out. Commands in ``sh`` blocks need a cluster: of these
-only the flags and the files are checked.
+Blocks marked ``console`` are run, line by line. On recorded journals (``tests/shown.py``) what is printed is exactly
+what the page shows. On the journal that the demo leaves, the lines below a command are compared with what it prints,
+with numbers, times and ids left out. Commands in ``sh`` blocks need a cluster: of these only the flags and the files are
+checked.
 """
 
 import re
@@ -11,7 +12,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import pytest
 import typer.main
@@ -21,6 +22,7 @@ from adapters.cli import main
 from adapters.cli.settings import Settings
 from adapters.demo.sample import SAMPLE
 from tests.pages import LEFT_OUT, blocks, missing
+from tests.shown import commands_of, recorded_pages, written_anew
 
 ROOT: Final = Path(__file__).parents[2]
 PAGES: Final = sorted(
@@ -29,23 +31,8 @@ PAGES: Final = sorted(
 NOT_COMPARED: Final = ("–", "Two replicas of one Deployment", "Aggregated roles for users: none")
 """Rows of the comparison that are neither the same nor better nor absent, but otherwise."""
 PAGE_NAMES: Final = [path.name for path in PAGES]
-
-
-class Shown(NamedTuple):
-    """A command of a ``console`` block and the lines that the page shows below it."""
-
-    command: str
-    lines: list[str]
-
-
-def _shown(page: Path) -> list[Shown]:
-    shown: list[Shown] = []
-    for line in "".join(blocks(page.read_text(), "console")).splitlines():
-        if line.startswith("$ "):
-            shown.append(Shown(line[2:].replace(".venv/bin/", ""), []))
-        elif line != LEFT_OUT:
-            shown[-1].lines.append(line)
-    return shown
+RECORDED: Final = recorded_pages()
+PLAYED: Final = [path for path in PAGES if path not in RECORDED and blocks(path.read_text(), "console")]
 
 
 class Demo:
@@ -85,23 +72,41 @@ def test_the_readme_shows_what_the_demo_prints(demo: Demo) -> None:
     assert missing(story.splitlines(), printed=demo.story) == []
 
 
-@pytest.mark.parametrize("name", PAGE_NAMES)
-def test_commands_print_what_the_page_shows(demo: Demo, name: str) -> None:
-    [page] = [path for path in PAGES if path.name == name]
+@pytest.mark.parametrize("page", PLAYED, ids=lambda page: page.name)
+def test_commands_print_what_the_page_shows(demo: Demo, page: Path) -> None:
     for folder in demo.folder.iterdir():
         if folder.name != "demo":  # of another page
             shutil.rmtree(folder) if folder.is_dir() else folder.unlink()
-    (demo.folder / "docs").mkdir()
-    for example in ("incident.jsonl.gz", "changed.yaml"):
-        shutil.copy(ROOT / "docs" / example, demo.folder / "docs")
-    for shown in _shown(page):
-        output = demo.story if shown.command == "lws-events demo --data-dir demo" else demo.run(shown.command)
-        assert missing(shown.lines, printed=output) == [], f"$ {shown.command}\n{output}"
+    for block in blocks(page.read_text(), "console"):
+        for shown in commands_of(block):
+            command = shown.command.replace(".venv/bin/", "")
+            output = demo.story if command == "lws-events demo --data-dir demo" else demo.run(command)
+            lines = [line for line in shown.lines if line != LEFT_OUT]
+            assert missing(lines, printed=output) == [], f"$ {command}\n{output}"
+
+
+@pytest.mark.parametrize("page", RECORDED, ids=lambda page: page.name)
+def test_a_page_shows_exactly_what_is_printed_about_recorded_journals(page: Path) -> None:
+    assert page.read_text() == written_anew(page), f"{page.name} is stale: make docs"
 
 
 def test_pages_have_commands_to_run() -> None:
-    assert len(_shown(ROOT / "README.md")) >= 8
-    assert len(_shown(ROOT / "docs" / "journal.md")) >= 3
+    assert {page.name for page in PLAYED} == {"README.md", "journal.md"}
+    assert {"why.md", "timeline.md", "audit.md", "replay.md", "verify.md", "what-if.md"} <= {p.name for p in RECORDED}
+
+
+def test_the_guide_takes_five_commands_and_its_alert_is_about_metrics_that_there_are() -> None:
+    page = (ROOT / "docs" / "incident-in-five-commands.md").read_text()
+    shown = [one.command for block in blocks(page, "console") for one in commands_of(block)]
+    assert [command.split()[1] for command in shown if command.startswith("lws-events ")] == [
+        *("why-not", "timeline", "why", "audit", "what-if")
+    ]
+    assert len(shown) == 6, "and one line that says which journal"
+    [alert] = yaml.safe_load("".join(blocks(page, "yaml")))
+    named = set(re.findall(r"lws_events_\w+", f"{alert['expr']} {page}"))
+    assert named
+    table = (ROOT / "docs" / "operations.md").read_text()
+    assert [name for name in sorted(named) if f"| `{name}` |" not in table] == []
 
 
 def _commands_for_a_cluster() -> list[list[str]]:

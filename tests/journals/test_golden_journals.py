@@ -19,6 +19,7 @@ from lws_events.decisions import (
     GroupKept,
     GroupRecreationPostponed,
     GroupRecreationStarted,
+    GroupTerminationOverdue,
     ObjectLeftAlone,
     RolloutBlocked,
     RolloutStepped,
@@ -27,10 +28,15 @@ from lws_events.fleet import Fleet
 from projections.verify import verify
 from tests.journals.recording import FOLDER
 from tests.journals.stories import PRESENT, STORIES
+from tests.recordings.__main__ import FOLDER as DOCUMENTED
+from tests.recordings.__main__ import JOURNALS as DOCUMENTED_STORIES
 
 Fact = TypeVar("Fact")
 
-JOURNALS: Final = sorted(FOLDER.rglob("*.jsonl.gz"))
+RECORDED: Final = sorted(DOCUMENTED.glob("*.jsonl.gz"))
+"""Journals of the documentation, from a real control plane; named for what they show."""
+
+JOURNALS: Final = [*sorted(FOLDER.rglob("*.jsonl.gz")), *RECORDED]
 
 CHANGED_ON_PURPOSE: Final[dict[str, str]] = {
     "changed_template_is_rolled_out_and_old_revisions_go": "rolling updates go group by group, within the budget",
@@ -44,11 +50,20 @@ CHANGED_ON_PURPOSE: Final[dict[str, str]] = {
 
 
 def name_of(path: Path) -> str:
-    return str(path.relative_to(FOLDER)).removesuffix(".jsonl.gz")
+    return str(path.relative_to(DOCUMENTED if path in RECORDED else FOLDER)).removesuffix(".jsonl.gz")
 
 
 def test_every_story_has_its_journal_of_the_present_machine() -> None:
     assert {path.name.removesuffix(".jsonl.gz") for path in PRESENT.iterdir()} == set(STORIES)
+
+
+def test_every_journal_of_the_documentation_has_its_story_its_line_and_a_size_that_can_be_sent() -> None:
+    told = {journal for journals in DOCUMENTED_STORIES.values() for journal in journals}
+    assert {path.name.removesuffix(".jsonl.gz") for path in RECORDED} == told
+    lines = (DOCUMENTED / "README.md").read_text().splitlines()
+    for path in RECORDED:
+        assert [line for line in lines if line.startswith(f"| [{path.name}]({path.name})")], path.name
+        assert path.stat().st_size < 300_000, path.name
 
 
 def test_only_journals_of_earlier_machines_may_be_decided_otherwise() -> None:
@@ -140,3 +155,33 @@ def test_a_crash_loop_is_answered_at_once_then_later_then_not_at_all() -> None:
 def test_an_object_of_others_is_left_alone() -> None:
     path = PRESENT / "foreign_statefulset_is_left_alone.jsonl.gz"
     assert ("StatefulSet", "sample-1") in {(fact.kind, fact.name) for fact in facts_of(path, ObjectLeftAlone)}
+
+
+def documented(name: str) -> Path:
+    return DOCUMENTED / f"{name}.jsonl.gz"
+
+
+def test_the_recorded_incident_is_what_its_guide_tells() -> None:
+    for name in ("incident", "incident-resolved"):
+        recreated = [fact.group for fact in facts_of(documented(name), GroupRecreationStarted)]
+        assert recreated == ["llama-5", "llama-1", "llama-0"]
+        assert next(fact.groups for fact in facts_of(documented(name), RolloutBlocked)) == ("llama-0",)
+
+
+def test_the_recorded_crash_loop_waits_longer_each_time_and_is_kept() -> None:
+    path = documented("crash-loop")
+    assert [fact.attempt for fact in facts_of(path, GroupRecreationPostponed)] == [2, 3]
+    assert [fact.group for fact in facts_of(path, GroupKept)] == ["embed-1"]
+    assert [fact.attempt for fact in facts_of(path, GroupRecreationStarted)] == [1, 2, 3, 1]
+
+
+def test_the_recorded_loss_of_a_node_keeps_a_group_from_ending() -> None:
+    path = documented("node-loss")
+    assert [fact.group for fact in facts_of(path, GroupRecreationStarted)] == ["search-1"]
+    assert [fact.group for fact in facts_of(path, GroupTerminationOverdue)] == ["search-1"]
+
+
+def test_the_recorded_rolling_update_has_a_surge_and_no_recreation() -> None:
+    path = documented("rolling-update")
+    assert facts_of(path, GroupRecreationStarted) == []
+    assert max(fact.replicas for fact in facts_of(path, RolloutStepped)) == 5

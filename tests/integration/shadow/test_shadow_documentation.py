@@ -1,43 +1,19 @@
-"""What ``docs/shadow.md`` shows is what the program prints about a recorded journal (``recording``)."""
+"""``docs/shadow.md`` knows all kinds and numbers, and its recorded journal has what the page tells of.
+
+That the page shows what is printed is tested with the other pages (``test_documentation``).
+"""
 
 import re
-import shlex
-import subprocess
 from pathlib import Path
 from typing import Final
 
-import pytest
-
 from lws_events.differences import KINDS
 from projections.shadow_report import MEANT
-from tests.integration.shadow.recording import JOURNAL
-from tests.integration.shadow.shadows import PROGRAM, asked
+from tests.integration.shadow.shadows import asked
 
 ROOT: Final = Path(__file__).parents[3]
 PAGE: Final = (ROOT / "docs" / "shadow.md").read_text()
-SHOWN: Final = [
-    block for block in re.findall(r"^```text\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE) if block.startswith("$ ")
-]
-
-
-def _without_chance(line: str) -> str:
-    return " ".join(re.sub(r"[\d,]*\d", "N", line).split())
-
-
-@pytest.mark.parametrize("block", SHOWN, ids=range(len(SHOWN)))
-def test_the_page_shows_what_is_printed(block: str) -> None:
-    command, *lines = block.splitlines()
-    words = shlex.split(command.removeprefix("$ "))
-    assert words[0] == "lws-events"
-    arguments = [str(JOURNAL) if word == "shadow.jsonl.gz" else word for word in words[1:]]
-    done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stderr
-    printed = {_without_chance(line) for line in done.stdout.splitlines()}
-    assert [line for line in lines if _without_chance(line) not in printed] == []
-
-
-def test_both_outputs_are_shown() -> None:
-    assert len(SHOWN) == 2
+JOURNAL: Final = ROOT / "docs" / "journals" / "shadow.jsonl.gz"
 
 
 def test_the_counts_are_those_of_the_recorded_journal() -> None:

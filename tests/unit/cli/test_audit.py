@@ -22,7 +22,7 @@ from tests.journal_builder import JournalBuilder
 from tests.journals.recording import FOLDER
 from tests.unit.cli.recreated_group import recreated_group, write
 
-INCIDENT = Path(__file__).parents[3] / "docs" / "incident.jsonl.gz"
+INCIDENT = Path(__file__).parents[3] / "docs" / "journals" / "incident-resolved.jsonl.gz"
 JOURNALS = [*sorted(FOLDER.rglob("*.jsonl.gz")), INCIDENT]
 
 
@@ -94,8 +94,9 @@ def test_recorded_journals_add_up(path: Path) -> None:
 def test_the_incident_in_a_report() -> None:
     [report] = json.loads(run("report", "llama", "--file", INCIDENT, "-o", "json").stdout)
     assert report["restarts"] == 3
-    assert report["restarts_by_reason"]["deleted"] == 1
-    assert (report["rollouts"], report["spec_changes_by_user"]) == (1, {"not recorded": 1})
+    assert report["restarts_by_reason"]["deleted"] == 2
+    changes = {"releases@example.test": 1, "on-call@example.test": 1}
+    assert (report["rollouts"], report["spec_changes_by_user"]) == (1, changes)
     text = run("report", "--file", INCIDENT, "-o", "markdown").stdout
     assert text.startswith("## default/llama\n\n| | |\n|---|---|\n| restarts of groups | 3 (")
     assert "pod-seconds" in run("report", "--file", INCIDENT).stdout
