@@ -41,6 +41,9 @@ _DECISION_DIGITS: Final = 12
 _INDEX_DIGITS: Final = 6
 """Of the extension ``sequence``, which is compared as text."""
 
+_SEQUENCE_DIGITS_MAX: Final = 18
+"""As many as fit into 64 bits; Python refuses to read very long numbers."""
+
 _SOURCE_SAFE: Final = "-._~"
 
 
@@ -154,8 +157,12 @@ def parse_id(text: str) -> EventId | None:
     if len(parts) != 3 or not parts[0]:
         return None
     epoch, cause, index = parts
-    numbers = all(number.isascii() and number.isdecimal() for number in (cause, index))
-    return EventId(epoch, int(cause), int(index)) if numbers else None
+    return EventId(epoch, int(cause), int(index)) if is_sequence(cause) and is_sequence(index) else None
+
+
+def is_sequence(text: str) -> bool:
+    """Whether a text is a number that a sequence could have."""
+    return text.isascii() and text.isdecimal() and len(text) <= _SEQUENCE_DIGITS_MAX
 
 
 def cloud_events(

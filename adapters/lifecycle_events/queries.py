@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 
 from adapters.journal.port import Journal
 from adapters.lifecycle_events.positions import FIRST, Positions, Start
-from projections.lifecycle import TYPE_NAMES, EventId, Wanted, is_type, parse_id, short_type
+from projections.lifecycle import TYPE_NAMES, EventId, Wanted, is_sequence, is_type, parse_id, short_type
 
 LAST_EVENT_ID: Final = "Last-Event-ID"
 START: Final = "start"
@@ -46,7 +46,7 @@ class Query(NamedTuple):
             return FIRST
         if self.from_ == NOW:
             return await positions.now()
-        if self.from_.isascii() and self.from_.isdecimal():
+        if is_sequence(self.from_):
             return await positions.at_event(int(self.from_))
         return await positions.at_time(_time_ms(self.from_))
 
@@ -57,7 +57,7 @@ def parse_query(query: "Mapping[str, str]", *, last_event_id: str | None = None)
     if unknown:
         raise BadQuery(f"unknown parameter {unknown[0]!r}", hint=f"known are {', '.join(PARAMETERS)}")
     place = query.get("from", NOW)
-    if place not in (START, NOW) and not place.isdecimal():
+    if place not in (START, NOW) and not is_sequence(place):
         _time_ms(place)
     return Query(
         parse_wanted(
@@ -98,8 +98,8 @@ def _time_ms(text: str) -> int:
     """Milliseconds since the Unix epoch of a time, UTC without an offset. Raises ``BadQuery``."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=UTC)
+        return int(moment.timestamp() * 1000)
+    except (ValueError, OverflowError):
         raise BadQuery(f"{text!r} is no place to begin", hint=_FROM_HINT) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return int(moment.timestamp() * 1000)

@@ -169,6 +169,7 @@ async def test_filters(stage: Stage, told: JournalBuilder) -> None:
         ("?type=group.exploded", 400, "there is no type 'group.exploded'"),
         ("?from=yesterday", 400, "'yesterday' is no place to begin"),
         ("?from=²", 400, "'²' is no place to begin"),
+        ("?from=" + "9" * 5000, 400, "is no place to begin"),
         ("?after=70", 400, "'70' is no id of an event"),
         ("?after=e1-999-0", 400, "still to come"),
         ("?after=e9-2-0", 400, "not in the journal"),
@@ -184,6 +185,16 @@ async def test_what_cannot_be_meant_is_refused_in_words(
         assert (response.status, response.content_type) == (status, "application/json")
         assert words in answer["error"]
         assert answer["hint"]
+
+
+@pytest.mark.parametrize(
+    "query", ["?from=9999-12-31T23:59:59-14:00", "?from=0001-01-01T00:00:00%2B14:00&set=none", "?namespace=*&set=>"]
+)
+async def test_what_never_was_is_waited_for(stage: Stage, told: JournalBuilder, query: str) -> None:
+    limits = LIMITS._replace(heartbeat_seconds=0.0)
+    async with served(stage.journal, limits=limits) as page, page.asked(query) as response:
+        assert await block(response) == "retry: 2000\n"
+        assert await block(response) == ":\n"
 
 
 async def test_what_was_purged_is_gone(stage: Stage, told: JournalBuilder) -> None:
