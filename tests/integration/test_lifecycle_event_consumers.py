@@ -121,6 +121,7 @@ def _undo(place: Path, lines: Sequence[str]) -> None:
     place.write_text(lines[-1].split()[0])
 
 
+@pytest.mark.timeout(900)  # the program is built on first use
 async def test_the_commands_of_nats_show_the_same(
     stage: Stage, told: JournalBuilder, published: str, tmp_path: Path
 ) -> None:
