@@ -208,10 +208,8 @@ async def test_certificates_by_cert_manager(tmp_path: Path) -> None:
         ("ClusterRoleBinding", "lws-webhook-configuration-rolebinding"),
     }
     for kind, what in (("Mutating", "mutating"), ("Validating", "validating"), ("Validating", "recording")):
-        annotations = built[f"{kind}WebhookConfiguration", f"lws-{what}-webhook-configuration"]["metadata"][
-            "annotations"
-        ]
-        assert annotations == {"cert-manager.io/inject-ca-from": f"{NAMESPACE}/lws-serving-cert"}
+        metadata = built[f"{kind}WebhookConfiguration", f"lws-{what}-webhook-configuration"]["metadata"]
+        assert metadata["annotations"] == {"cert-manager.io/inject-ca-from": f"{NAMESPACE}/lws-serving-cert"}
     settings = _configured(built, tmp_path)
     assert settings.manage_certificates is False
     made = {one["spec"]["secretName"] for (kind, _), one in built.items() if kind == "Certificate"}

@@ -101,6 +101,7 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     dict[str, str]: MAPS,
     tuple[str, ...]: st.just(()),
     tuple[FieldDifference, ...]: st.just(()),
+    tuple[events.FieldManager, ...]: st.lists(st.builds(events.FieldManager, TEXTS), max_size=2).map(tuple),
     events.Owner: OWNERS,
     events.ContainerExit: st.builds(events.ContainerExit, TEXTS, st.integers(0, 255), TEXTS),
     msgspec.Raw: RAWS,
@@ -140,6 +141,23 @@ def test_nothing_raises_and_decisions_can_be_recorded(happenings: list[tuple[str
         recalled.recall(sequence, subject, envelope, recorded)
     states = [msgspec.json.encode(sorted(each.aggregates.items()), order="sorted") for each in (fleet, recalled)]
     assert states[0] == states[1]
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(happenings=HAPPENINGS)
+def test_who_asked_and_who_wrote_decides_nothing(happenings: list[tuple[str, str, events.Fact]]) -> None:
+    told, untold = Fleet(), Fleet()
+    name = SetName("default", "sample")
+    usual = ("set", "sample", events.SetObserved(uid="u1", resource_version="1", generation=1, spec=_raw_spec()))
+    for sequence, (kind, object_name, fact) in enumerate([usual, *happenings], start=1):
+        subject = subjects.event_subject("test", name, kind, object_name)
+        found = told.step(sequence, subject, events.Envelope(at_ms=sequence * 400, fact=fact))
+        if isinstance(fact, events.SpecChangeRequested | events.DeletionRequested):
+            assert found is None
+            continue
+        if isinstance(fact, events.SetObserved):
+            fact = msgspec.structs.replace(fact, managers=())  # noqa: PLW2901
+        assert untold.step(sequence, subject, events.Envelope(at_ms=sequence * 400, fact=fact)) == found
 
 
 def _raw_spec() -> msgspec.Raw:

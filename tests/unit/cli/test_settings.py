@@ -147,3 +147,15 @@ def test_the_page_is_off_and_beyond_loopback_needs_a_token(tmp_path: Path) -> No
         assert settings.ui is not None
     with pytest.raises(WrongUsage, match="--ui-bind-address"):
         load_settings(flags={"ui_bind_address": "nowhere"})
+
+
+def test_where_requests_are_sent_is_an_address_over_tls() -> None:
+    assert load_settings(flags={}).admission_requests is None
+    assert load_settings(flags={"admission_requests_bind_address": ":9444"}).admission_requests == ("", 9444)
+    url = "https://lws-admission-requests-service.lws-system.svc:9444"
+    assert load_settings(flags={"admission_requests_url": url}).admission_requests_url == url
+    for wrong in ("http://controller:9444", "controller:9444", "https://", f"{url}/path", f"{url}?a=b"):
+        with pytest.raises(WrongUsage, match="--admission-requests-url"):
+            load_settings(flags={"admission_requests_url": wrong})
+    with pytest.raises(WrongUsage, match="--admission-requests-bind-address"):
+        load_settings(flags={"admission_requests_bind_address": "nowhere"})
