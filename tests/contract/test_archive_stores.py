@@ -1,6 +1,8 @@
 """What a place for archives promises (``adapters.journal.archive.store``): a directory, and an S3-compatible store."""
 
 import contextlib
+import errno
+import os
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -81,6 +83,21 @@ async def test_a_directory_that_cannot_be_written_says_so(tmp_path: Path) -> Non
     async with in_directory(tmp_path) as store:
         with pytest.raises(ArchiveUnavailable, match=r"archive/a.*(Not a directory|File exists)"):
             await store.put("a/b", b"")
+
+
+async def test_a_full_disk_says_so_and_is_not_filled_with_halves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async with in_directory(tmp_path) as store:
+        with monkeypatch.context() as patches, pytest.raises(ArchiveUnavailable, match="No space left on device"):
+            patches.setattr(os, "fsync", full)
+            await store.put("a/b", b"half")
+        assert [path for path in (tmp_path / "archive").rglob("*") if path.is_file()] == []
+        await store.put("a/b", b"whole")
+        assert await store.names("") == ["a/b"]
 
 
 async def test_what_a_bucket_answers_is_told() -> None:

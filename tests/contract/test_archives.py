@@ -15,10 +15,11 @@ from adapters.journal.file import open_file
 from adapters.journal.file_format import read_file
 from adapters.journal.memory import MemoryJournal
 from adapters.journal.port import Record
+from adapters.journal.retention.limits import Limits
 from adapters.journal.transfer import export_journal
 from tests.scenario import Scenario
 from tests.unit.test_engine import append, running, until_folded
-from tests.unit.test_retention import Limits, kept_within
+from tests.unit.test_retention import kept_within
 from tests.unit.test_snapshots import states
 
 SEGMENT_BYTES = 3_000
@@ -123,6 +124,30 @@ async def test_a_journal_without_its_beginning_is_archived_with_its_snapshots(
         assert restored is not None
         assert (restored.fleet.sequence, dict(restored.ahead)) == (14, {})
     assert expected != b"[]"
+
+
+async def test_two_may_archive_the_same_journal_at_once(
+    memory: MemoryJournal, scenario: Scenario, tmp_path: Path
+) -> None:
+    """Each has cut it in its own way, because neither saw what the other stored."""
+    both, growing = DirectoryStore(tmp_path / "both"), MemoryJournal("test")
+    for end, segment_bytes in ((9, 1_000), (len(memory.events.records), SEGMENT_BYTES)):
+        alone = DirectoryStore(tmp_path / f"alone-{end}")
+        await append(growing.journal, scenario, start=len(growing.events.records), end=end)
+        await Archiver(growing.journal, alone, segment_bytes=segment_bytes).run()
+        for name in await alone.names(""):
+            await both.put(name, await alone.get(name))
+    firsts = [name for name in await both.names("test/events/") if "/00000000000000000001-" in name]
+    assert len(firsts) == 2
+    assert [one async for one in read_archive(both, "test", "events")] == list(growing.events.records)
+    await append(growing.journal, scenario, start=len(growing.events.records))
+    await archived(growing, both)
+    assert [one async for one in read_archive(both, "test", "events")] == list(growing.events.records)
+    assert (await check_journal(growing.journal, both)).is_sound
+    forged = firsts[0].replace(firsts[0].rpartition("-")[2], "0" * 64 + ".jsonl.gz")
+    await both.put(forged, await both.get(firsts[0]))
+    with pytest.raises(ArchiveDamaged, match="two segments have the same records"):
+        await archived(growing, both)
 
 
 async def test_what_was_purged_before_it_was_archived_is_told(memory: MemoryJournal, store: DirectoryStore) -> None:

@@ -14,7 +14,6 @@ import gzip
 import zlib
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from itertools import pairwise
 from typing import Final, Literal, NamedTuple
 
 import msgspec
@@ -189,13 +188,33 @@ async def segments(store: BlobStore, cluster: str, kind: ArchivedStream) -> list
         if not (first.isdecimal() and last.isdecimal() and after):
             raise ArchiveDamaged(f"{path}: this is no name of a segment")
         found.append(SegmentName(path, int(first), int(last), after))
-    found.sort(key=lambda name: name.first)
-    for one, other in pairwise(found):
-        if other.first != one.last + 1:
-            raise ArchiveDamaged(
-                f"{kind} {one.last + 1} to {other.first - 1}: their segment is missing, or one is too many"
-            )
-    return found
+    if len({(name.first, name.last) for name in found}) < len(found):
+        raise ArchiveDamaged(f"{kind}: two segments have the same records, and another running hash")
+    chain = _chain(found)
+    reached = chain[-1].last if chain else 0
+    beyond = min((name.first for name in found if name.first > reached), default=None)
+    if beyond is not None:
+        raise ArchiveDamaged(f"{kind} {reached + 1} to {beyond - 1}: their segment is missing")
+    return chain
+
+
+def _chain(found: list[SegmentName]) -> list[SegmentName]:
+    """Segments that follow each other, as far as there are any.
+
+    Two who archived the same journal at once have cut it in two ways: either will do, and some are of no use.
+    """
+    onwards: dict[int, tuple[int, SegmentName]] = {}
+    """First sequence → how far one comes from there, and by which segment."""
+    for name in sorted(found, key=lambda name: (name.first, name.last), reverse=True):
+        reach = max(name.last, onwards[name.last + 1][0] if name.last + 1 in onwards else 0)
+        if name.first not in onwards or reach > onwards[name.first][0]:
+            onwards[name.first] = (reach, name)
+    chain: list[SegmentName] = []
+    first = min(onwards, default=0)
+    while first in onwards:
+        chain.append(onwards[first][1])
+        first = chain[-1].last + 1
+    return chain
 
 
 async def read_segment(store: BlobStore, cluster: str, kind: ArchivedStream, name: SegmentName) -> Segment:
