@@ -91,7 +91,7 @@ def test_a_page_shows_exactly_what_is_printed_about_recorded_journals(page: Path
 
 
 def test_pages_have_commands_to_run() -> None:
-    assert {page.name for page in PLAYED} == {"README.md", "journal.md"}
+    assert {"README.md", "journal.md"} <= {page.name for page in PLAYED}
     assert {"why.md", "timeline.md", "audit.md", "replay.md", "verify.md", "what-if.md"} <= {p.name for p in RECORDED}
 
 
