@@ -92,9 +92,10 @@ async def test_a_full_disk_says_so_and_is_not_filled_with_halves(
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     async with in_directory(tmp_path) as store:
-        with monkeypatch.context() as patches, pytest.raises(ArchiveUnavailable, match="No space left on device"):
-            patches.setattr(os, "fsync", full)
+        monkeypatch.setattr(os, "fsync", full)
+        with pytest.raises(ArchiveUnavailable, match="No space left on device"):
             await store.put("a/b", b"half")
+        monkeypatch.undo()
         assert [path for path in (tmp_path / "archive").rglob("*") if path.is_file()] == []
         await store.put("a/b", b"whole")
         assert await store.names("") == ["a/b"]
