@@ -77,6 +77,10 @@ class Desk:
         self._waiting += 1
         try:
             return await self._loop.run_in_executor(self._pool, self._answer, question)
+        except TimeoutError as error:
+            raise Busy(
+                f"the journal has not answered for {_IO_SECONDS_MAX:.0f} s", hint="is its server well?"
+            ) from error
         except JournalError as error:
             raise Busy(f"the journal cannot be read: {error}", hint="is its server running?") from error
         finally:
