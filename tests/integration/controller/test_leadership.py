@@ -12,7 +12,10 @@ import structlog
 
 from adapters.cli.settings import Settings
 from adapters.controller.process import run_controller
+from adapters.journal.archive.checking import check_journal
 from adapters.kubernetes.election import ElectionSettings
+from adapters.nats.connection import ConnectionSettings, connect
+from adapters.nats.journal import open_journal_for_reading
 from adapters.simulation import kinds, objects
 from tests.controlplane.api import eventually
 from tests.e2e.tcp_proxy import TcpProxy
@@ -151,6 +154,20 @@ async def test_the_second_takes_over_when_the_first_is_killed(cluster: Cluster, 
         assert await _held(cluster, not_by=one) != one
         await cluster.complete(without=group.values())
         assert await second.stop() == 0
+    await _require_sealed_by_both(bus)
+
+
+async def _require_sealed_by_both(bus: str) -> None:
+    """The second has gone on from the seals of the first, which was killed."""
+    connection = await connect(ConnectionSettings(url=bus))
+    try:
+        found = await check_journal(await open_journal_for_reading(connection))
+    finally:
+        await connection.close()
+    assert found.is_sound, found
+    assert found.seals.count > 1
+    assert found.seals.unsealed == {"events": 0, "decisions": 0}
+    assert [one.last for one in found.seals.proven["events"]] == [found.events.last]
 
 
 async def test_one_that_cannot_reach_nats_steps_down_and_stands_by_until_it_can(cluster: Cluster, bus: str) -> None:
