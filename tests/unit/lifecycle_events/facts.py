@@ -1,6 +1,6 @@
 """One lifecycle fact of each kind, about the set ``sample``, with what its event is to be about."""
 
-from typing import Final
+from typing import Any, Final
 
 from lws_events.decisions import (
     ConditionChanged,
@@ -18,8 +18,8 @@ from lws_events.decisions import (
     RolloutStepped,
 )
 
-LEADER: Final = {"group": "sample-3", "leader": "sample-3", "leader_uid": "leader"}
-FAILED: Final = {"failed_pod": "sample-3-1", "failed_uid": "worker", "failure": "deleted"}
+LEADER: Final[dict[str, Any]] = {"group": "sample-3", "leader": "sample-3", "leader_uid": "leader"}
+FAILED: Final[dict[str, Any]] = {"failed_pod": "sample-3-1", "failed_uid": "worker", "failure": "deleted"}
 
 FACTS: Final[dict[str, tuple[LifecycleFact, str | None, str | None]]] = {
     "revision.chosen": (RevisionChosen(key="abc", revision="sample-abc-1"), "sample-abc-1", None),

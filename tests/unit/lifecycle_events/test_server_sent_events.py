@@ -276,7 +276,7 @@ async def test_a_journal_that_cannot_be_read_is_told_of(stage: Stage) -> None:
 
             return away
 
-    journal = Journal("default", Away(), Away())  # type: ignore[arg-type]
+    journal = Journal("default", Away(), Away())
     async with served(journal) as page, page.asked() as response:
         assert response.status == 503
         assert "the server is away" in (await response.json())["error"]
