@@ -105,7 +105,7 @@ async def test_what_a_bucket_answers_is_told() -> None:
     async with s3_double() as double:
         async with s3.opened(address(double), environment=ENVIRONMENT) as store:
             double.refuse = 503
-            with pytest.raises(ArchiveUnavailable, match="answered with 503 SlowDown"):
+            with pytest.raises(ArchiveUnavailable, match="answered with 503 SlowDown: try again later"):
                 await store.put("a", b"")
             double.refuse = 0
         wrong = {**ENVIRONMENT, "AWS_SECRET_ACCESS_KEY": "wrong"}

@@ -24,6 +24,17 @@ from adapters.journal.archive.errors import ArchiveUnavailable
 
 _SECONDS_MAX: Final = 60.0
 _REGION: Final = "us-east-1"
+_KEYS: Final = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+
+_ADVICE: Final = {
+    "AccessDenied": "the key needs s3:ListBucket for the bucket, s3:PutObject and s3:GetObject for what is in it",
+    "InvalidAccessKeyId": "AWS_ACCESS_KEY_ID is not known there",
+    "SignatureDoesNotMatch": "AWS_SECRET_ACCESS_KEY or AWS_REGION is another one there",
+    "RequestTimeTooSkewed": "the clock of this machine is wrong",
+    "NoSuchBucket": "create the bucket first",
+    "SlowDown": "try again later",
+}
+"""Code of an answer → what to do about it."""
 
 
 @contextlib.asynccontextmanager
@@ -34,10 +45,10 @@ async def opened(place: str, *, environment: Mapping[str, str]) -> AsyncIterator
     endpoint = parse_qs(split.query).get("endpoint", [environment.get("AWS_ENDPOINT_URL", "")])[0]
     if not split.netloc:
         raise ArchiveUnavailable(f"{place}: the name of the bucket is missing")
-    try:
-        key, secret = environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
-    except KeyError as error:
-        raise ArchiveUnavailable(f"{place}: {error.args[0]} is not set") from error
+    key, secret = (environment.get(name, "") for name in _KEYS)
+    for name in _KEYS:
+        if not environment.get(name):
+            raise ArchiveUnavailable(f"{place}: {name} is not set")
     timeout = aiohttp.ClientTimeout(total=_SECONDS_MAX)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         yield S3Store(
@@ -139,10 +150,15 @@ class S3Store:
         try:
             async with self._session.request(method, url, data=payload or None, headers=headers) as answer:
                 body = await answer.read()
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise ArchiveUnavailable(f"{place}: {self._endpoint} does not answer: {error!r}") from error
+        except TimeoutError as error:
+            why = f"not within {_SECONDS_MAX:.0f} s"
+            raise ArchiveUnavailable(f"{place}: {self._endpoint} does not answer: {why}") from error
+        except (aiohttp.ClientError, ValueError) as error:
+            raise ArchiveUnavailable(f"{place}: {self._endpoint} does not answer: {error}") from error
         if answer.status >= 300 and not (method == "DELETE" and answer.status == 404):
-            raise ArchiveUnavailable(f"{place}: {method} was answered with {answer.status} {_reason(body)}".rstrip())
+            reason = _reason(body)
+            advice = f": {_ADVICE[reason]}" if reason in _ADVICE else ""
+            raise ArchiveUnavailable(f"{place}: {method} was answered with {answer.status} {reason}".rstrip() + advice)
         return body
 
 
