@@ -54,11 +54,13 @@ _TOLD: Final = (
 
 
 class Wait(msgspec.Struct, frozen=True, kw_only=True):
-    """A group that is not ready."""
+    """A group that is not ready, or not updated."""
 
     group: str
     state: str
     because: str = ""
+    waits_for: tuple[str, ...] = ()
+    """In words (``why.waits``); filled in where an end is told."""
 
 
 class Counts(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,13 +15,14 @@ from rich.status import Status
 from rich.text import Text
 
 from adapters.cli.errors import FAILED as EXIT_FAILED
-from adapters.cli.errors import OK
+from adapters.cli.errors import OK, NotRunning
 from adapters.cli.following import Following
 from adapters.cli.moments import seconds_ms
 from adapters.cli.options import JournalSource
 from adapters.cli.printing import console, print_json, remark
 from adapters.cli.reading import open_for_reading
 from adapters.cli.selecting import wall_ms
+from adapters.journal.errors import JournalError
 from lws_events.subjects import SetName
 from projections.explain import timestamp
 from projections.following import Arrived
@@ -35,6 +36,7 @@ from projections.rollout_progress import (
     End,
     RolloutProgress,
     Told,
+    Wait,
     in_words,
 )
 
@@ -114,7 +116,9 @@ class RolloutWatch:
         self._screen.print(Text(f"no rollout of {self._name} is under way: {counts} (generation {end.generation})"))
 
     def print_end(self, end: End) -> None:
-        """The answer: what has ended how, with what holds it."""
+        """The answer: what has ended how, with what holds it, and what the groups that are not ready wait for."""
+        if end.how != DONE:
+            end = self._with_reasons(end)
         if self._as_json:
             print_json({"kind": "end", "set": str(self._name)} | msgspec.structs.asdict(end))
             return
@@ -123,13 +127,29 @@ class RolloutWatch:
             lines.append(f"  so far: {in_words(self.progress.counts)}")
             if end.holders:
                 lines.append(f"  the budget is held by {', '.join(end.holders)}")
-            for wait in end.waits[:_WAITS_SHOWN_MAX]:
-                lines.append(f"  {wait.group} is {wait.state}{f', because {wait.because}' if wait.because else ''}")
+            lines += [f"  {_in_words(wait)}" for wait in end.waits[:_WAITS_SHOWN_MAX]]
             if len(end.waits) > _WAITS_SHOWN_MAX:
-                lines.append(f"  and {len(end.waits) - _WAITS_SHOWN_MAX} more groups are not ready")
+                lines.append(f"  and {len(end.waits) - _WAITS_SHOWN_MAX} more groups wait")
         for index, line in enumerate(lines):
             self._screen.print(Text(line, style="" if index else "bold green" if end.how == DONE else "bold red"))
         sys.stdout.flush()
+
+    def _with_reasons(self, end: End) -> End:
+        """As ``why-not`` tells them; where the journal is away by now, what was told while it was there."""
+        from projections.why.waits import waits
+
+        try:
+            with open_for_reading(self._source) as reader:
+                found = waits(reader.steps_of(self._name), self._name, now_ms=wall_ms())
+        except (JournalError, NotRunning):
+            return end
+        told = {one.group: one.because for one in end.waits}
+        waiting = tuple(
+            Wait(group=group, state=one.state, because=told.get(group, ""), waits_for=one.waits_for)
+            for one in found
+            for group in (f"{self._name.name}-{one.group}",)
+        )
+        return msgspec.structs.replace(end, waits=waiting or end.waits)
 
     async def _follow(self, following: Following, cluster: str) -> End:
         self._arrived = asyncio.Event()
@@ -200,3 +220,9 @@ class RolloutWatch:
         if now_ms - self._since_ms >= self._limits.stall_ms:
             return self.progress.ending(STALLED, "the controller has not recorded the change; does it run?")
         return None
+
+
+def _in_words(wait: Wait) -> str:
+    if wait.waits_for:
+        return f"{wait.group} is {wait.state}, and waits for {'; '.join(wait.waits_for)}"
+    return f"{wait.group} is {wait.state}{f', because {wait.because}' if wait.because else ''}"
