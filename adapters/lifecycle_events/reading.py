@@ -31,13 +31,16 @@ class Batch(NamedTuple):
 
 
 async def lifecycle_events(
-    journal: Journal, start: Start, *, wanted: Wanted = ALL, follow: bool
+    journal: Journal, start: Start, *, wanted: Wanted = ALL, follow: bool, rest_factor: float = 0.0
 ) -> AsyncGenerator[Batch, None]:
     """Events in the order of the journal, without a gap. With ``follow`` it goes on with what is decided later.
+
+    ``rest_factor``: how long it rests after some work, in units of that work; for a reader beside a controller.
 
     It reads no faster than it is asked. Close it (``contextlib.aclosing``) when leaving early. Raises
     ``JournalUnavailable``, and ``JournalDamaged`` for what cannot be read.
     """
+    loop = asyncio.get_running_loop()
     of_set = SetName(wanted.namespace, wanted.set) if wanted.namespace and wanted.set else None
     past = await journal.events.last_sequence()
     known = _Known(journal, await Epochs.of(journal))
@@ -50,6 +53,7 @@ async def lifecycle_events(
     ):
         async for batch in batches:
             for first in range(0, len(batch), _DECISIONS_AT_ONCE):
+                began = loop.time()
                 some = batch[first : first + _DECISIONS_AT_ONCE]
                 telling = [one for one in map(_decided, some) if _tells(one, wanted)]
                 caused = await known.causes([one.recorded.decision for one in telling], causes)
@@ -62,8 +66,9 @@ async def lifecycle_events(
                         wanted=wanted,
                         after_index=start.after_index if recorded.sequence == start.sequence else -1,
                     )
+                worked_seconds = loop.time() - began
                 yield Batch(tuple(found), some[-1].sequence)
-                await asyncio.sleep(0)
+                await asyncio.sleep(worked_seconds * rest_factor)
 
 
 class _Known:

@@ -31,6 +31,9 @@ _LOOK_SECONDS: Final = 1.0
 
 _EVENTS_PER_WRITE: Final = 64
 
+_REST_FACTOR: Final = 1.0
+"""A client that reads a long past leaves half of the time to the controller in the same thread."""
+
 
 class StreamLimits(NamedTuple):
     """How much is done for clients."""
@@ -95,7 +98,10 @@ class _Streams:
 
     async def _answer(self, request: web.Request, query: Query) -> web.StreamResponse:
         start = await query.start(self._journal, grows=self._grows)
-        reading = lifecycle_events(self._journal, start, wanted=query.wanted, follow=self._grows)
+        rest_factor = _REST_FACTOR if self._grows else 0.0
+        reading = lifecycle_events(
+            self._journal, start, wanted=query.wanted, follow=self._grows, rest_factor=rest_factor
+        )
         async with contextlib.aclosing(reading):
             first: Batch | None = None
             if not self._grows:
