@@ -59,9 +59,14 @@ class Comparison(msgspec.Struct, kw_only=True):
     def summary(self) -> str:
         """In numbers."""
         return (
-            f"{self.events:,} events of {self.sets:,} sets; {self.decisions_here:,} decisions here, "
-            f"{self.decisions_there:,} there; {self.differences:,} differences in {len(self.parted):,} sets"
+            f"{_counted(self.events, 'event')} of {_counted(self.sets, 'set')}; "
+            f"{_counted(self.decisions_here, 'decision')} here, {self.decisions_there:,} there; "
+            f"{_counted(self.differences, 'difference')} in {_counted(len(self.parted), 'set')}"
         )
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def compare_machines(
