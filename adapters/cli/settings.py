@@ -110,8 +110,7 @@ class Settings(WebSettings, LifecycleSettings, RequestSettings):
     webhook_cert_dir: Path | None = None
     """Directory with ``tls.crt`` and ``tls.key``; reloaded when they change."""
     manage_certificates: bool | None = None
-    """Make and rotate certificates and write the CA into the webhook configurations. None: unless ``webhook_cert_dir``
-    is given."""
+    """Make and rotate certificates, write the CA into the webhook configurations. None: without ``webhook_cert_dir``."""
     webhook_service_name: str = SERVICE
     webhook_secret_name: str = SECRET
     tls_min_version: str = ""
@@ -217,6 +216,7 @@ class Settings(WebSettings, LifecycleSettings, RequestSettings):
                 'loopback address only, such as "127.0.0.1:8443"'
             )
         self._require_one_leader()
+        self.require_journal_to_show(kept=self.keeps_journal)
         self.tls()
         return self
 

@@ -32,6 +32,14 @@ class WebSettings(JournalSettings):
             )
         return self
 
+    def require_journal_to_show(self, *, kept: bool) -> None:
+        """Raises ``ValueError`` where there would be nothing on the page."""
+        if self.ui is not None and not kept:
+            raise ValueError(
+                "ui-bind-address needs a journal to show, and only-webhooks without nats-url keeps none: leave out one "
+                "of them"
+            )
+
     @property
     def ui(self) -> Address | None:
         """Where the page is served; None for nowhere."""

@@ -40,7 +40,9 @@ def add_page_routes(application: web.Application, page: Page) -> None:
             except CliError as error:
                 raise QuestionRefused(str(error), hint=error.hint) from error
             body = msgspec.json.encode(found)
-            response = web.Response(body=body, content_type="application/json")
+            response = web.Response(
+                body=body, content_type="application/json", zlib_executor_size=_COMPRESSED_FROM_BYTES
+            )
             if len(body) >= _COMPRESSED_FROM_BYTES:
                 response.enable_compression()
             return response

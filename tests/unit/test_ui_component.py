@@ -33,9 +33,10 @@ def test_it_serves_the_page_where_only_a_forwarded_port_reaches_it(monkeypatch: 
     assert address is not None
     assert address.is_loopback
     assert address.port not in {port["containerPort"] for port in container["ports"]}
-    assert f"port-forward deployment/{patch['metadata']['name']} {address.port}" in (
-        COMPONENT / "kustomization.yaml"
-    ).read_text()
+    assert (
+        f"port-forward deployment/{patch['metadata']['name']} {address.port}"
+        in (COMPONENT / "kustomization.yaml").read_text()
+    )
 
 
 def test_an_installation_has_it_only_if_asked() -> None:

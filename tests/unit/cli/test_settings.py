@@ -147,6 +147,10 @@ def test_the_page_is_off_and_beyond_loopback_needs_a_token(tmp_path: Path) -> No
         assert settings.ui is not None
     with pytest.raises(WrongUsage, match="--ui-bind-address"):
         load_settings(flags={"ui_bind_address": "nowhere"})
+    alone = {"ui_bind_address": "8082", "only_webhooks": True}
+    with pytest.raises(WrongUsage, match="needs a journal to show"):
+        load_settings(flags=alone)
+    assert load_settings(flags=alone | {"nats_url": "nats://bus:4222"}).ui is not None
 
 
 def test_where_requests_are_sent_is_an_address_over_tls() -> None:
