@@ -261,7 +261,8 @@ def _print(result: "ShadowReport") -> None:
     screen.print(result.verdict, markup=False, style=style)
     screen.print(f"cluster {result.cluster.removeprefix(PREFIX)}, {result.since} to {result.until}", markup=False)
     screen.print(
-        f"{result.sets} {'set' if result.sets == 1 else 'sets'}, {result.groups} groups, {result.events} events, {result.decisions} decisions; "
+        f"{result.sets} {'set' if result.sets == 1 else 'sets'}, {result.groups} groups, {result.events} events, "
+        f"{result.decisions} decisions; "
         f"{result.commands} commands compared, {result.agreed} carried out alike, {result.waiting} still waited for",
         markup=False,
     )
