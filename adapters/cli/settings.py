@@ -110,7 +110,7 @@ class Settings(WebSettings, LifecycleSettings, RequestSettings):
     webhook_cert_dir: Path | None = None
     """Directory with ``tls.crt`` and ``tls.key``; reloaded when they change."""
     manage_certificates: bool | None = None
-    """Make and rotate certificates, write the CA into the webhook configurations. None: without ``webhook_cert_dir``."""
+    """Make and rotate certificates, write the CA into webhook configurations. None: without ``webhook_cert_dir``."""
     webhook_service_name: str = SERVICE
     webhook_secret_name: str = SECRET
     tls_min_version: str = ""
