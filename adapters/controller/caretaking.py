@@ -91,9 +91,12 @@ class Caretaker:
             await asyncio.gather(*aside, return_exceptions=True)
 
     async def finish(self) -> None:
-        """When the engine has stopped: what makes the next start short, and proves the journal up to here."""
+        """When the engine has stopped: what makes the next start short."""
         if self._sweeper is not None:
             await self._sweeper.finish(seconds_max=_LAST_SWEEP_SECONDS)
+
+    async def seal_the_end(self) -> None:
+        """When nothing is written any more: what proves the journal up to its end."""
         if self._sealer is not None:
             await self._sealer.finish(seconds_max=_LAST_SEAL_SECONDS)
 

@@ -111,8 +111,12 @@ class Leader:
 
     async def run(self) -> None:
         """Until cancelled; then what is under way is finished, within a time. Raises what ended a part of it."""
-        async with self._writer:
-            await self._run()
+        try:
+            async with self._writer:
+                await self._run()
+        finally:
+            if not self._abandoned.is_set():  # when all that was under way is stored
+                await self._caretaker.seal_the_end()
 
     async def _run(self) -> None:
         parts = {

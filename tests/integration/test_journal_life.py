@@ -304,6 +304,7 @@ async def test_a_full_journal_of_a_server_that_gets_limits_takes_events_again(
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
             await caretaker.finish()
+            await caretaker.seal_the_end()
         assert (await full.events.info()).first_sequence == 25
         found = await check_journal(full)
         assert found.is_sound, found

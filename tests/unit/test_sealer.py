@@ -164,6 +164,7 @@ async def test_the_edge_is_sealed_before_a_leader_cuts_its_journal() -> None:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
         await caretaker.finish()
+        await caretaker.seal_the_end()
     info = await memory.events.info()
     assert info.first_sequence > 1
     assert EDGE in {decode(record.data).kind for record in memory.seals.records}

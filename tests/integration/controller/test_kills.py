@@ -57,7 +57,8 @@ async def test_killed_at_random_points(cluster: Cluster, program: MakeProgram, s
     checked = await controller.ask("journal", "check")
     assert checked["sound"], checked
     assert checked["seals"]["count"] > _KILLS
-    assert checked["seals"]["unsealed"] == {"events": 0, "decisions": 0}
+    assert checked["seals"]["unsealed"]["decisions"] == 0
+    assert checked["seals"]["unsealed"]["events"] < 5  # timers that have fired since
 
 
 async def _each_event_was_published_once(controller: Program) -> None:
