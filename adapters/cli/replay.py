@@ -1,12 +1,12 @@
 """``lws-events replay``: the state of a set at any point of its past, and a debugger to walk through it."""
 
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from adapters.cli.errors import NoSuchThing, WrongUsage
+from adapters.cli.moments import parse_at
 from adapters.cli.options import (
     JournalSource,
     NamespaceOption,
@@ -258,23 +258,3 @@ def tell_of_the_end(reader: "JournalReader", *points: "Until") -> None:
     last = reader.bounds.events
     if any(point.sequence is not None and point.sequence > last for point in points):
         remark(f"the journal ends at event {last}; nothing is known of what was behind it")
-
-
-def parse_at(text: str | None, *, option: str = "--at") -> "Until":
-    """A sequence or a time. Raises ``WrongUsage`` for anything else."""
-    from projections.replay import Until
-
-    if text is None:
-        return Until()
-    if text.isdecimal():
-        return Until(sequence=int(text))
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise WrongUsage(
-            f"{option} {text!r} is neither a sequence nor a time",
-            hint="write a number such as 1234, or a time such as 2026-01-01T12:00:00.250Z",
-        ) from None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return Until(at_ms=int(moment.timestamp() * 1000))

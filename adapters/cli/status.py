@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from adapters.cli.moments import parse_at
 from adapters.cli.options import JournalSource, NamespaceOption, Output, OutputOption, reads_journal
-from adapters.cli.replay import AtOption, parse_at
+from adapters.cli.replay import AtOption
 
 OptionalSet = Annotated[
     str | None, typer.Argument(metavar="[SET]", help="One set with its pods; without it, all sets.", show_default=False)

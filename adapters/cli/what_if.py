@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from adapters.cli.errors import FAILED, CliError, NoSuchThing, WrongUsage
+from adapters.cli.moments import parse_at
 from adapters.cli.options import JournalSource, NamespaceOption, Output, OutputOption, reads_journal
-from adapters.cli.replay import parse_at, tell_of_the_end
+from adapters.cli.replay import tell_of_the_end
 
 if TYPE_CHECKING:
     from adapters.simulation.objects import Object

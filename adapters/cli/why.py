@@ -99,9 +99,10 @@ def command(
     """
     from adapters.cli.beginnings import tell_of_the_beginning
     from adapters.cli.chains import chain_json, chain_lines, log_lines
+    from adapters.cli.moments import parse_at
     from adapters.cli.printing import console, print_json_array, remark
     from adapters.cli.reading import open_for_reading
-    from adapters.cli.replay import parse_at, tell_of_the_end
+    from adapters.cli.replay import tell_of_the_end
 
     with open_for_reading(source) as reader:
         meant = _subject(reader, subject, namespace=namespace, group=group, at=at)
@@ -147,9 +148,10 @@ def why_not(
     """
     from adapters.cli.beginnings import tell_of_the_beginning
     from adapters.cli.chains import verdict_json, verdict_lines, waiting_json, waiting_lines
+    from adapters.cli.moments import parse_at
     from adapters.cli.printing import console, print_json, remark
     from adapters.cli.reading import open_for_reading
-    from adapters.cli.replay import parse_at, tell_of_the_end
+    from adapters.cli.replay import tell_of_the_end
     from adapters.cli.selecting import wall_ms
     from projections.groups import group_of_object
     from projections.why.verdict import verdicts
@@ -232,7 +234,7 @@ def _is_after(chain: "Chain", point: "Point") -> bool:
 
 
 def _point(at: str) -> "Point":
-    from adapters.cli.replay import parse_at
+    from adapters.cli.moments import parse_at
     from projections.why.decision import Point
 
     until = parse_at(at)

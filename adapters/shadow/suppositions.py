@@ -39,11 +39,8 @@ def worker_set_wanted(state: Aggregate, name: str, *, leader_uid: str, at_ms: in
     with _without(state, name, leader_uid=leader_uid, at_ms=at_ms) as (draft, group):
         if draft is None or group is None:
             return None
-        there, group.worker_set = group.worker_set, None
-        try:
+        with _left_out(group, "worker_set"):
             decide_workers(draft, group)
-        finally:
-            group.worker_set = there
         return draft.about(f"statefulset/{name}")
 
 
@@ -52,21 +49,15 @@ def service_wanted(state: Aggregate, name: str, *, owner_uid: str, at_ms: int) -
     if name == state.name.name:
         if not state.is_active or state.set_ is None or state.set_.uid != owner_uid:
             return None
-        draft, shared = _draft(state, at_ms), state.service
-        state.service = None
-        try:
+        draft = _draft(state, at_ms)
+        with _left_out(state, "service"):
             decide_shared_service(draft)
-        finally:
-            state.service = shared
         return draft.about(f"service/{name}")
     with _without(state, name, leader_uid=owner_uid, at_ms=at_ms) as (of_group, group):
         if of_group is None or group is None:
             return None
-        there, group.service = group.service, None
-        try:
+        with _left_out(group, "service"):
             decide_group_service(of_group, group)
-        finally:
-            group.service = there
         return of_group.about(f"service/{name}")
 
 
@@ -122,6 +113,17 @@ def _without(
         yield None, None
     else:
         yield _draft(state, at_ms), group
+
+
+@contextmanager
+def _left_out(whole: Aggregate | Group, part: str) -> Iterator[None]:
+    """As if it were not there."""
+    there = getattr(whole, part)
+    setattr(whole, part, None)
+    try:
+        yield
+    finally:
+        setattr(whole, part, there)
 
 
 def _draft(state: Aggregate, at_ms: int) -> _Supposition:

@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 
 from adapters.cli.errors import CliError
-from adapters.cli.replay import parse_at
+from adapters.cli.moments import parse_at
 from adapters.web import answers
 from adapters.web.changes import Told
 from adapters.web.errors import QuestionRefused

@@ -16,7 +16,8 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from adapters.cli.main import app
-from adapters.cli.replay import parse_at, parse_break
+from adapters.cli.moments import parse_at
+from adapters.cli.replay import parse_break
 from adapters.cli.stepping import Stepping
 from adapters.journal.file_format import JournalFileWriter, read_file, read_header
 from adapters.replaying.opening import open_past
