@@ -248,7 +248,15 @@ async def test_a_monitor_for_the_prometheus_operator(tmp_path: Path) -> None:
 async def test_all_components_together_are_accepted(plane: ControlPlane, tmp_path: Path) -> None:
     """Kinds that no bare cluster serves are left out."""
     components = sorted(path.name for path in (DEPLOY / "components").iterdir())
-    assert components == ["capture-logs", "cert-manager", "prometheus", "record-deletions", "user-roles", "volcano"]
+    assert components == [
+        "capture-logs",
+        "cert-manager",
+        "prometheus",
+        "record-deletions",
+        "ui",
+        "user-roles",
+        "volcano",
+    ]
     built = await _built(tmp_path, *components)
     foreign = ("cert-manager.io/", "monitoring.coreos.com/")
     served = [one for one in built.values() if not one["apiVersion"].startswith(foreign)]
