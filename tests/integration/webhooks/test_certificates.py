@@ -9,13 +9,21 @@ from typing import Any
 
 import msgspec
 import pytest
+import structlog.testing
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from adapters.kubernetes.errors import ApiError
 from adapters.webhooks.certificates import ServerIdentity, make_authority, make_server_certificate
 from adapters.webhooks.cluster import KubernetesSecretStore, KubernetesWebhookConfigurations
-from adapters.webhooks.configuration import SECRET, service_client, url_client, webhook_configurations
+from adapters.webhooks.configuration import (
+    RECORDING,
+    SECRET,
+    recording_configuration,
+    service_client,
+    url_client,
+    webhook_configurations,
+)
 from adapters.webhooks.errors import CertificateError
 from adapters.webhooks.files import CertificateFiles
 from adapters.webhooks.rotation import CertificateRotator
@@ -361,6 +369,33 @@ async def test_secret_and_configurations_of_a_cluster() -> None:
     with_configurations(api, service_client("lws-system"))  # somebody applies the manifests anew, without bundle
     await rotator.ensure()
     assert len(api.writes) == 5
+
+
+async def test_the_recording_configuration_trusts_us_where_it_is_there_and_in_reach() -> None:
+    api = Api()
+    with_configurations(api, service_client("lws-system"))
+    configurations = KubernetesWebhookConfigurations(api)
+    assert await configurations.inject(b"a") == 4
+    assert configurations.missing == (), "nothing depends on it"
+    path = f"{REGISTRATION}/validatingwebhookconfigurations/{RECORDING}"
+    api.put(path, recording_configuration(service_client("lws-system"), pods=True))
+    assert await configurations.inject(b"a") == 3
+    assert {webhook["clientConfig"]["caBundle"] for webhook in api.objects[path]["webhooks"]} == {"YQ=="}
+    assert await configurations.inject(b"a") == 0
+
+    class Forbidding(Api):
+        async def request(self, method: str, path: str, **more: Any) -> bytes:
+            if RECORDING in path:
+                raise ApiError(403, "Forbidden", "not allowed")
+            return await super().request(method, path, **more)
+
+    forbidding = Forbidding()
+    with_configurations(forbidding, service_client("lws-system"))
+    with structlog.testing.capture_logs() as logs:
+        without = KubernetesWebhookConfigurations(forbidding)
+        assert await without.inject(b"a") == 4
+        assert await without.inject(b"a") == 0
+    assert [line["event"] for line in logs] == ["who deletes and scales sets is not recorded"], "told once"
 
 
 async def test_a_missing_secret_is_created_and_missing_configurations_are_left_out() -> None:
