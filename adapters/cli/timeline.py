@@ -144,10 +144,15 @@ def _print(
     reader: "JournalReader", meant: "Subject", selection: "Selection", *, routine: bool, output: TimelineOutput
 ) -> bool:
     """Whether there was anything to print for people."""
+    from itertools import chain
+
+    from adapters.cli.beginnings import known_before
     from adapters.cli.printing import console, entry_json, entry_lines, print_json_array
     from projections.timeline import timeline
 
-    entries = timeline(reader.steps_of(meant.set_name), meant.set_name, selection=selection, routine=routine)
+    steps = chain(known_before(reader, meant.set_name), reader.steps_of(meant.set_name))
+    told = timeline(steps, meant.set_name, selection=selection, routine=routine)
+    entries = (entry for entry in told if entry.sequence)  # what was known before did not happen then
     if output is TimelineOutput.JSON:
         print_json_array(entry_json(entry) for entry in entries)
         return True
@@ -169,6 +174,7 @@ def _print_lines(screen: "Console", lines: Iterable["Text"]) -> bool:
 def _page(
     reader: "JournalReader", source: JournalSource, meant: "Subject", selection: "Selection", *, routine: bool
 ) -> str:
+    from adapters.cli.beginnings import known_before
     from adapters.pages.timeline import timeline_page
     from projections.journal import about
     from projections.lanes import Lanes
@@ -177,6 +183,8 @@ def _page(
     fold = Timeline(meant.set_name, selection=selection, routine=routine)
     lanes = Lanes(meant.set_name, group=selection.group, pod=selection.pod)
     entries: list[Entry] = []
+    for step in known_before(reader, meant.set_name):
+        fold.add(step)
     for step in about(reader.steps_of(meant.set_name), meant.set_name):
         entries += fold.add(step)
         lanes.add(step)
@@ -193,6 +201,7 @@ def _page(
 def _follow(source: JournalSource, asked: "Asked", for_: str | None, *, routine: bool, output: TimelineOutput) -> None:
     import asyncio
 
+    from adapters.cli.beginnings import known_before
     from adapters.cli.following import Following, require_growing
     from adapters.cli.moments import seconds_ms
     from adapters.cli.printing import console, entry_json, entry_lines, print_json, remark
@@ -220,6 +229,8 @@ def _follow(source: JournalSource, asked: "Asked", for_: str | None, *, routine:
             if entries:
                 sys.stdout.flush()
 
+        for step in known_before(reader, meant.set_name):
+            fold.add(step)
         following = Following(source, meant.set_name, tell=tell, remark=remark)
         following.catch_up(reader)
         cluster = reader.cluster

@@ -208,12 +208,14 @@ def _chains(
     reader: "JournalReader", meant: "Subject", *, at: str | None, kinds: tuple[str, ...] | list[Kind], last: int | None
 ) -> Iterator["Chain"]:
     from collections import deque
+    from itertools import chain
 
+    from adapters.cli.beginnings import known_before
     from adapters.cli.printing import remark
     from projections.why.decision import decision_at
     from projections.why.stories import stories
 
-    steps = reader.steps_of(meant.set_name)
+    steps = chain(known_before(reader, meant.set_name), reader.steps_of(meant.set_name))
     if at is not None:
         found = decision_at(steps, meant.set_name, _point(at), group=meant.group, pod=meant.pod)
         if found is None:
