@@ -13,7 +13,7 @@ from lws_events.decisions import (
     GroupRecreationStarted,
     Issued,
 )
-from lws_events.events import CommandFailed, CommandSucceeded
+from lws_events.events import CommandFailed, CommandSucceeded, DeletionRequested
 from lws_events.subjects import SetName
 from projections.explain import explain_command, explain_fact, explain_failure, explain_lifecycle, timestamp
 from projections.groups import group_of_object, group_of_target, group_token
@@ -46,8 +46,11 @@ class _Explained:
         self.waits = {one.id: one for one in self.decision.commands if not isinstance(one.command, SetTimer)}
         self.cause: Cause | None = None
         self.links = Links(step.event)
+        self._around = around
+        self._uid = ""
         for end in _ends(self.decision, around):
-            self.cause = self.cause or end.cause
+            if self.cause is None:
+                self.cause, self._uid = end.cause, end.uid
             if end.event.sequence != step.event.sequence:
                 self.links.fact(end.event, explain_fact(end.event.envelope.fact, end.name))
             self.links.cause(end.event, f"pod {end.name}: {end.cause.words}")
@@ -66,6 +69,11 @@ class _Explained:
             issued = self.waits.pop(fact.command_id, None)
             if issued is not None:
                 self.links.outcome(event, _outcome(issued, fact))
+        elif isinstance(fact, DeletionRequested) and self.cause is not None and fact.uid == self._uid:
+            named = self._around.named(self.cause, self._uid)  # it may be recorded behind what it led to
+            if named.user != self.cause.user:
+                self.cause = named
+                self.links.cause(event, explain_fact(fact, fact.name))
 
     def result(self) -> Chain:
         moment = timestamp(self.event.envelope.at_ms)

@@ -1,7 +1,7 @@
 """Failures that were left alone, and objects that were: what was seen, why nothing was done, and what became of it."""
 
 from lws_events.decisions import Decision, FailureLeftAlone, ObjectLeftAlone
-from lws_events.events import PodObserved
+from lws_events.events import DeletionRequested, PodObserved
 from projections.explain import explain_fact, explain_lifecycle
 from projections.groups import group_of_target, group_token
 from projections.journal import RecordedEvent
@@ -49,6 +49,8 @@ class LeftAloneChains:
     def add_event(self, event: RecordedEvent) -> list[Chain]:
         """Read one event, which ``surroundings`` has read: a pod that is ready again ends its chain."""
         fact = event.envelope.fact
+        if isinstance(fact, DeletionRequested):
+            self._of_request(event, fact)
         if not isinstance(fact, PodObserved) or not self._open or event.address is None:
             return []
         name = event.address.name
@@ -86,6 +88,15 @@ class LeftAloneChains:
         links.decision(event, what, rule=rule_of_fact(fact, policies))
         group = group_token(self._set, fact.group)
         return _Open(fact, group=group, links=links, cause=None if end is None else end.cause)
+
+    def _of_request(self, event: RecordedEvent, request: DeletionRequested) -> None:
+        """It may be recorded behind the end that it led to."""
+        for one in self._open.values():
+            before = one.cause
+            if before is not None and one.fact.pod_uid == request.uid:
+                one.cause = self._around.named(before, request.uid)
+                if one.cause.user != before.user:
+                    one.links.cause(event, explain_fact(request, request.name))
 
     def _of_object(self, event: RecordedEvent, decision: Decision, fact: ObjectLeftAlone, policies: Policies) -> Chain:
         links = Links(event)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from lws_events import subjects
+from lws_events.decisions import GroupRecreationStarted
 from lws_events.events import (
     DeletionRequested,
     Disruption,
@@ -14,7 +15,8 @@ from lws_events.events import (
     SpecChangeRequested,
 )
 from projections.timeline import timeline
-from projections.why.model import ENDED, RECREATION, ROLLOUT, Chain
+from projections.why.decision import Point, decision_at
+from projections.why.model import ENDED, FAILURE, RECREATION, ROLLOUT, Chain
 from tests.scenario import Scenario
 from tests.unit.why.told import chains, last_view, steps, verdict, words
 
@@ -22,8 +24,8 @@ COLLECTOR = "system:serviceaccount:kube-system:generic-garbage-collector"
 DRAIN = Disruption("EvictionByEvictionAPI", "Eviction API: evicting")
 
 
-def running() -> Scenario:
-    scenario = Scenario()
+def running(**template: str) -> Scenario:
+    scenario = Scenario(leaderWorkerTemplate=template)
     scenario.run()
     scenario.carry_out()
     return scenario
@@ -74,6 +76,32 @@ def test_whoever_drains_a_node_is_named(*, behind: bool) -> None:
     assert cause is not None
     assert (cause.category, cause.user, cause.by) == ("disruption", "carol", "Eviction API")
     assert cause.what.endswith(", asked for by carol (groups ops)")
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_whoever_ended_a_pod_whose_group_went_on_is_named(*, behind: bool) -> None:
+    scenario = running(restartPolicy="None")
+    uid = last_view(scenario, "sample-0-1").uid
+    in_either_order(lambda: asked(scenario, uid, "carol"), gone(scenario, "sample-0-1"), behind=behind)
+    cause = told_of(scenario, FAILURE).cause
+    assert cause is not None
+    assert cause.user == "carol"
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_the_decision_itself_names_who_it_goes_back_to(*, behind: bool) -> None:
+    scenario = running()
+    uid = last_view(scenario, "sample-0-1").uid
+    in_either_order(lambda: asked(scenario, uid, "carol"), gone(scenario, "sample-0-1"), behind=behind)
+    sequence = next(
+        each.cause
+        for each in scenario.decisions
+        if any(isinstance(fact, GroupRecreationStarted) for fact in each.facts)
+    )
+    found = decision_at(steps(scenario), scenario.name, Point(sequence=sequence))
+    assert found is not None
+    assert found.cause is not None
+    assert found.cause.user == "carol"
 
 
 def test_kubernetes_own_controllers_are_told_by_what_they_are() -> None:
