@@ -26,6 +26,7 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+_PAGE: Final = ("/", "/ui", "/ui/")
 _OPEN: Final = (LOGIN, "/ui/static/login.css")
 """What is shown to those who are still to log in."""
 
@@ -38,14 +39,14 @@ def guarding(access: Access, *, only_own_hosts: bool, secure: bool) -> Middlewar
             return refusal(403, "this page answers to localhost only", hint="open it as http://localhost:PORT/ui")
         if request.method not in ("GET", "HEAD") and (request.method, request.path) != ("POST", LOGIN):
             return refusal(405, "the page is read only", allow="GET, HEAD")
-        if request.path not in _OPEN and "token" in request.query:
+        if request.path in _PAGE and "token" in request.query:
             return _login_by_address(request, access, secure=secure)
         cookie = request.cookies.get(COOKIE, "")
         if request.path in _OPEN or access.admits(
             authorization=request.headers.get("Authorization", ""), cookie=cookie
         ):
             return await handler(request)
-        if request.path in ("/", "/ui", "/ui/"):
+        if request.path in _PAGE:
             raise web.HTTPSeeOther(LOGIN)
         return refusal(401, "a token is needed", hint="send it as Authorization: Bearer TOKEN, or log in at /ui/login")
 
@@ -94,7 +95,7 @@ def logged_in(target: str, access: Access, *, secure: bool) -> web.Response:
 
 def _login_by_address(request: web.Request, access: Access, *, secure: bool) -> web.Response:
     """A token in the address is good for a login alone, and leaves the address at once."""
-    rest = request.rel_url.without_query_params("token")
+    rest = request.rel_url.without_query_params("token").with_path("/ui", keep_query=True)
     if access.admits(cookie=request.cookies.get(COOKIE, "")):
         return web.Response(status=303, headers={"Location": str(rest)})
     if not access.is_token(request.query["token"]):

@@ -85,6 +85,20 @@ async def test_a_login_sets_a_cookie_that_scripts_and_other_sites_cannot_use(
             assert answer.status == 303
 
 
+async def test_a_login_by_address_leads_to_the_page_and_nowhere_else(tokens: TokenFile) -> None:
+    async with serving(web_application(Access(tokens), loopback=True), LOOPBACK) as port:
+        for path in ("//evil.example/ui", "/ui//evil.example", "/ui/api/v1/sets", "/ui/login"):
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            ask = f"GET {path}?token={TOKEN} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+            writer.write(ask.encode())
+            answer = (await reader.read()).decode()
+            writer.close()
+            await writer.wait_closed()
+            assert "Location: //" not in answer
+            assert "evil.example" not in answer.partition("\r\n\r\n")[0]
+            assert "Set-Cookie" not in answer
+
+
 async def test_a_wrong_token_is_told_and_sets_nothing(tokens: TokenFile) -> None:
     async with _served(Access(tokens)) as session:
         async with session.post("/ui/login", data={"token": "guess"}) as answer:
