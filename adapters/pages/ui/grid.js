@@ -112,18 +112,18 @@ export class Grid {
       event.preventDefault();
       this.pick(this.current);
     } else if (event.key === "n" || event.key === "p") {
-      this.moveTo(this.nextUnwell(event.key === "n" ? 1 : -1));
+      this.moveTo(this.next(event.key === "n" ? 1 : -1));
     } else if (event.key in moves && !event.ctrlKey && !event.metaKey && !event.altKey) {
       event.preventDefault();
       this.moveTo(this.current + moves[event.key]);
     }
   }
 
-  // The next group that is not ready: among ten thousand nobody finds it otherwise.
-  nextUnwell(step) {
+  // The next group that is not ready, or of a health: among ten thousand nobody finds it otherwise.
+  next(step, matches = (letter) => letter !== "R") {
     for (let moved = 1; moved <= this.count; moved++) {
       const index = (((this.current + step * moved) % this.count) + this.count) % this.count;
-      if (this.cells.states[index] !== "R") return index;
+      if (matches(this.cells.states[index])) return index;
     }
     return this.current;
   }

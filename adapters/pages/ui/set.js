@@ -57,7 +57,7 @@ export class SetView {
     this.moment.textContent = at === null ? "" : `as it was at ${timestamp(at.at_ms)}, after event #${number(at.sequence)}`;
     this.root.classList.toggle("past", at !== null);
     this.showHead(set, position);
-    this.legend.replaceChildren(...legend(groups.states));
+    this.showLegend(groups.states);
     this.grid.show(groups, { selected: place.group, partition: set && set.rollout.state !== "done" ? set.rollout.partition : 0 });
     this.showLanes(place, groupTimeline || timeline, at);
     const shown = groupTimeline || timeline;
@@ -78,6 +78,22 @@ export class SetView {
     this.lanes.reveal(at && at.at_ms);
     const left = data.groups_left_out;
     this.lanesNote.textContent = left ? `The ${data.picture.groups.length} groups with the most news; ${plural(left, "other group")} are left out. Choose a group to see its pods.` : "";
+  }
+
+  // How many groups are of each health; a click goes to the next of them.
+  showLegend(states) {
+    const counts = new Map();
+    for (const letter of states) counts.set(letter, (counts.get(letter) || 0) + 1);
+    const focused = this.legend.contains(document.activeElement) ? document.activeElement.dataset.health : null;
+    this.legend.replaceChildren(...ORDER.filter((word) => counts.has(stateOf(word))).map((word) => {
+      const { colour, letter } = ofWord(word);
+      const next = () => this.grid.moveTo(this.grid.next(1, (one) => one === stateOf(word)));
+      return make("li", {}, make(
+        "button", { type: "button", className: "legend-button", title: `${EXPLAINED[word]}; go to the next one`, data: { health: word }, on: { click: next } },
+        make("span", { className: `cell mini ${colour}`, "aria-hidden": "true", text: letter }), ` ${number(counts.get(stateOf(word)))} ${word}`,
+      ));
+    }));
+    if (focused) this.legend.querySelector(`[data-health="${focused}"]`)?.focus();
   }
 
   showHead(set, position) {
@@ -127,15 +143,8 @@ function rolloutBar(rollout) {
   return make("div", { className: "rollout-line", id: "rollout" }, make("p", {}, make("b", { text: words }), ` ${detail.join("; ")}`), bar);
 }
 
-function legend(states) {
-  const counts = new Map();
-  for (const letter of states) counts.set(letter, (counts.get(letter) || 0) + 1);
-  return ORDER.filter((word) => counts.has(word === "absent" ? "A" : ofWord(word).letter)).map((word) => {
-    const health = ofWord(word);
-    const count = counts.get(word === "absent" ? "A" : health.letter);
-    return make("li", { title: EXPLAINED[word] }, make("span", { className: `cell mini ${health.colour}`, "aria-hidden": "true", text: health.letter }), ` ${number(count)} ${word}`);
-  });
-}
+
+const stateOf = (word) => (word === "absent" ? "A" : ofWord(word).letter);
 
 const key = (name) => make("kbd", { text: name });
 
