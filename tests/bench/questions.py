@@ -105,5 +105,10 @@ def _ask(*arguments: str) -> tuple[float, float]:
         place = Path(directory) / "peak"
         command = [sys.executable, "-m", "tests.bench.one_command", str(place), *arguments]
         began = time.perf_counter()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, timeout=SECONDS_MAX)
-        return time.perf_counter() - began, float(place.read_text())
+        done = subprocess.run(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=SECONDS_MAX, check=False
+        )
+        seconds = time.perf_counter() - began
+        if done.returncode:
+            raise RuntimeError(f"lws-events {' '.join(arguments)} ended with {done.returncode}: {done.stderr.decode()}")
+        return seconds, float(place.read_text())
