@@ -56,7 +56,7 @@ async def test_killed_at_random_points(cluster: Cluster, program: MakeProgram, s
     await controller.verify()
     checked = await controller.ask("journal", "check")
     assert checked["sound"], checked
-    assert checked["seals"]["count"] > _KILLS
+    assert checked["seals"]["count"] >= 3
     assert checked["seals"]["unsealed"]["decisions"] == 0
     assert checked["seals"]["unsealed"]["events"] < 5  # timers that have fired since
 
