@@ -146,15 +146,18 @@ def why_not(
       lws-events why-not default/sample/3
       lws-events why-not sample
     """
-    from adapters.cli.beginnings import tell_of_the_beginning
+    from itertools import chain
+
+    from adapters.cli.beginnings import known_before, tell_of_the_beginning
     from adapters.cli.chains import verdict_json, verdict_lines, waiting_json, waiting_lines
     from adapters.cli.moments import parse_at
     from adapters.cli.printing import console, print_json, remark
     from adapters.cli.reading import open_for_reading
     from adapters.cli.replay import tell_of_the_end
     from adapters.cli.selecting import wall_ms
+    from adapters.replaying.opening import beginning_of
     from projections.groups import group_of_object
-    from projections.why.verdict import verdicts
+    from projections.why.verdict import Verdict, verdicts
     from projections.why.waits import waits
 
     until = None if at is None else _point(at)
@@ -164,9 +167,14 @@ def why_not(
         tell_of_the_end(reader, parse_at(at))
         begins = tell_of_the_beginning(reader, parse_at(at), is_whole=at is None and meant.pod is not None)
         name, pod = meant.set_name, meant.pod
-        judged = [] if pod is None else verdicts(reader.steps_of(name), name, pod, at=until)
+        judged: list[Verdict] = []
+        if pod is not None:
+            past = chain(known_before(reader, name), reader.steps_of(name))
+            judged = verdicts(past, name, pod, at=until, beginning=beginning_of(reader, name).fleet)
         of_group = meant.group if pod is None else group_of_object(name, pod)
-        waiting = waits(reader.steps_of(name), name, group=of_group, until=until, now_ms=now_ms)
+        begun = beginning_of(reader, name).fleet
+        steps = reader.steps_of(name)
+        waiting = waits(steps, name, group=of_group, until=until, now_ms=now_ms, beginning=begun)
     if output is Output.JSON:
         answer = {"verdicts": [verdict_json(one) for one in judged], "waiting": [waiting_json(one) for one in waiting]}
         print_json(answer if begins is None else answer | {"journal_begins": begins})

@@ -85,16 +85,23 @@ class _Incident:
         )
 
 
-def verdicts(steps: Iterable[Step], set_name: SetName, pod: str, *, at: Point | None = None) -> list[Verdict]:
+def verdicts(
+    steps: Iterable[Step], set_name: SetName, pod: str, *, at: Point | None = None, beginning: Fleet | None = None
+) -> list[Verdict]:
     """What followed from each failure and deletion of the pods of a name.
 
-    ``at``: only from the last one up to a point, else from the first one after it.
+    ``at``: only from the last one up to a point, else from the first one after it. ``beginning``: the state of a
+    journal that begins in the middle; what is not after it was taken in already, and is read for what pods were.
     """
-    around, fleet = Surroundings(set_name), Fleet()
+    around, fleet = Surroundings(set_name), beginning if beginning is not None else Fleet()
+    begins = fleet.sequence
     found: list[_Incident] = []
     group = _group_of(set_name, pod)
     for step in about(steps, set_name):
         event, decision = step.event, step.decision
+        if event.sequence <= begins:
+            around.add(event)
+            continue
         is_its = event.address is not None and event.address.name == pod
         before = _before(fleet.aggregates.get(set_name), around, group, pod) if is_its else None
         fleet.recall(event.sequence, event.subject, event.envelope, decision)

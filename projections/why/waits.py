@@ -51,12 +51,15 @@ def waits(
     group: str | None = None,
     until: Point | None = None,
     now_ms: int = 0,
+    beginning: Fleet | None = None,
 ) -> list[Waiting]:
     """Of one group, or of all groups of a set that are not ready.
 
-    ``now_ms``: of a journal that is still written, which is silent while nothing happens.
+    ``now_ms``: of a journal that is still written, which is silent while nothing happens. ``beginning``: the state of
+    a journal that begins in the middle; what is not after it was taken in already.
     """
-    fleet, changed, as_of_ms = Fleet(), dict[str, tuple[int, int]](), 0
+    fleet, changed, as_of_ms = beginning if beginning is not None else Fleet(), dict[str, tuple[int, int]](), 0
+    begins = fleet.sequence
     for step in about(steps, set_name):
         event = step.event
         if until is not None and not until.includes(event):
@@ -64,6 +67,8 @@ def waits(
                 break
             continue
         as_of_ms = max(as_of_ms, event.envelope.at_ms)
+        if event.sequence <= begins:
+            continue
         fleet.recall(event.sequence, event.subject, event.envelope, step.decision)
         for fact in step.decision.facts if step.decision is not None else ():
             if isinstance(fact, GroupChanged):
