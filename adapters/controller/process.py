@@ -95,7 +95,14 @@ class _Process:
             await self._serve_admission(client, requests)
         if settings.keeps_journal:
             journal = await self._open_journal()
-            await show_page(settings, journal, fleet=self._known_sets, background=self.background, stack=self._stack)
+            await show_page(
+                settings,
+                journal,
+                fleet=self._known_sets,
+                metrics=self._metrics,
+                background=self.background,
+                stack=self._stack,
+            )
             if requests is not None:
                 self._stack.push_async_callback(requests.drained, seconds_max=_REQUESTS_SECONDS)
             if not settings.only_webhooks:

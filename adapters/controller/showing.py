@@ -11,10 +11,12 @@ from adapters.controller.errors import listening
 from adapters.journal.port import Journal
 from adapters.kubernetes.pace import SystemClock
 from adapters.lifecycle_events.web import add_lifecycle_routes
+from adapters.observability.metrics import Metrics
 from adapters.observability.serving import metrics_certificate, serving
 from adapters.web.access import Access, TokenFile
 from adapters.web.api import add_page_routes
 from adapters.web.application import web_application
+from adapters.web.metrics import PageMetrics
 from adapters.web.page import page_of_controller, page_of_journal
 from lws_events.fleet import Fleet
 
@@ -29,6 +31,7 @@ async def show_page(
     journal: Journal,
     *,
     fleet: Callable[[], Fleet | None],
+    metrics: Metrics,
     background: Background,
     stack: contextlib.AsyncExitStack,
 ) -> None:
@@ -49,7 +52,12 @@ async def show_page(
         if files is not None:
             background.start(files.run(), name="certificate files of the page")
         tls = live.context()
-    application = web_application(access, loopback=address.is_loopback, secure=tls is not None)
+    application = web_application(
+        access,
+        loopback=address.is_loopback,
+        secure=tls is not None,
+        answered_with=PageMetrics(metrics.registry).answered,
+    )
     now_ms = SystemClock().now_ms
     if settings.only_webhooks:
         page = page_of_journal(

@@ -1,12 +1,15 @@
 """The answers of the page's API, as plain data: each function answers one question (docs/ui.md)."""
 
 from collections.abc import Generator
+from itertools import chain
 from typing import Any, Final
 
 import msgspec
 
+from adapters.cli.beginnings import known_before
 from adapters.cli.chains import chain_json, verdict_json, waiting_json
 from adapters.cli.reading import JournalReader
+from adapters.replaying.opening import beginning_of
 from adapters.web.history import History
 from adapters.web.page import Page
 from adapters.web.past import Moment
@@ -195,8 +198,9 @@ async def verdicts_of(page: Page, name: SetName, pod: str, until: Until | None) 
 
     def question(history: History, reader: JournalReader) -> Answer:
         last = history.through if until is None or until.sequence is None else min(until.sequence, history.through)
-        steps = reader.steps_of(name, to_sequence=last)
-        found = [verdict_json(one) for one in verdicts(steps, name, pod) if one.sequence <= last]
+        steps = chain(known_before(reader, name), reader.steps_of(name, to_sequence=last))
+        judged = verdicts(steps, name, pod, beginning=beginning_of(reader, name).fleet)
+        found = [verdict_json(one) for one in judged if one.sequence <= last]
         return {"position": _position(history.through, history.at_ms, live=until is None), "verdicts": found}
 
     return await page.past.of(name, question)

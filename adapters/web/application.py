@@ -6,6 +6,7 @@ async with serving(application, address, tls=context) as port: ...
 """
 
 import hashlib
+from collections.abc import Callable
 from importlib.resources import files
 from typing import Final
 
@@ -26,9 +27,14 @@ _KINDS: Final = {
 _REQUEST_BYTES_MAX: Final = 4096
 
 
-def web_application(access: Access, *, loopback: bool, secure: bool = False) -> web.Application:
-    """The page without what it asks for. ``loopback``: answers to names of loopback only; ``secure``: over TLS."""
-    guard = guarding(access, only_own_hosts=loopback, secure=secure)
+def web_application(
+    access: Access, *, loopback: bool, secure: bool = False, answered_with: Callable[[int], None] = lambda _status: None
+) -> web.Application:
+    """The page without what it asks for. ``loopback``: answers to names of loopback only; ``secure``: over TLS.
+
+    ``answered_with`` is told the status of each answer.
+    """
+    guard = guarding(access, only_own_hosts=loopback, secure=secure, answered_with=answered_with)
     application = web.Application(middlewares=[guard], client_max_size=_REQUEST_BYTES_MAX)
     application.on_response_prepare.append(add_headers)
     contents = _contents()

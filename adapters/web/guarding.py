@@ -1,5 +1,6 @@
 """What all answers of the web server have in common: who is let in, from where, by which methods; the headers."""
 
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -31,8 +32,11 @@ _OPEN: Final = (LOGIN, "/ui/static/login.css")
 """What is shown to those who are still to log in."""
 
 
-def guarding(access: Access, *, only_own_hosts: bool, secure: bool) -> Middleware:
-    """Middleware around everything. ``only_own_hosts``: refuse requests to names that are not loopback's."""
+def guarding(access: Access, *, only_own_hosts: bool, secure: bool, answered_with: Callable[[int], None]) -> Middleware:
+    """Middleware around everything. ``only_own_hosts``: refuse requests to names that are not loopback's.
+
+    ``answered_with`` is told the status of each answer.
+    """
 
     async def answered(request: web.Request, handler: Handler) -> web.StreamResponse:
         if only_own_hosts and not is_own_host(request.headers.get("Host", "")):
@@ -58,6 +62,7 @@ def guarding(access: Access, *, only_own_hosts: bool, secure: bool) -> Middlewar
             response = refusal(404, f"there is no {request.path} here", hint="the page is at /ui")
         except web.HTTPException as answer:
             answer.headers.update(HEADERS)
+            answered_with(answer.status)
             raise
         except QuestionRefused as refused:
             response = refusal(refused.status, str(refused), hint=refused.hint)
@@ -66,6 +71,7 @@ def guarding(access: Access, *, only_own_hosts: bool, secure: bool) -> Middlewar
         except Exception:
             _log.exception("the web page could not answer", path=request.path)
             response = refusal(500, "this question could not be answered: a defect", hint="the controller's log has it")
+        answered_with(response.status)
         if not response.prepared:
             response.headers.update(HEADERS)
         return response

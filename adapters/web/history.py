@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
+from adapters.cli.beginnings import known_before
 from adapters.cli.reading import JournalReader
 from adapters.web.desk import Rest
 from adapters.web.places import decisions_from, epoch_before, first_of_window
@@ -96,6 +97,8 @@ class History:
             return
         self._epoch = epoch_before(reader, self.first)
         self._decided = decisions_from(reader, self.first) - 1
+        for step in known_before(reader, self.set_name):  # of events that were purged
+            self._fold(step)
         own = subjects.set_filter(reader.cluster, self.set_name)
         for record in reader.wait(reader.journal.events.latest(own, up_to=self.first - 1)).records:
             event = RecordedEvent(record.sequence, record.subject, events.decode(record.data))

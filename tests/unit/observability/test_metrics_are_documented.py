@@ -9,6 +9,7 @@ from adapters.kubernetes.pace import SystemClock
 from adapters.lifecycle_events.metrics import measure
 from adapters.lifecycle_events.publisher import LifecyclePublisher
 from adapters.observability.metrics import Metrics
+from adapters.web.metrics import PageMetrics
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "operations.md"
 OF_THE_RUNTIME: Final = ("process_", "python_")
@@ -26,6 +27,7 @@ def _table() -> str:
     metrics.journal_life()
     journal = MemoryJournal().journal
     measure(LifecyclePublisher(journal, _open, keep_ms=None, clock=SystemClock()), metrics.registry)
+    PageMetrics(metrics.registry)
     labelled = {
         name: collector._labelnames
         for collector, names in metrics.registry._collector_to_names.items()

@@ -15,6 +15,7 @@ from adapters.controller.errors import CannotListen
 from adapters.controller.showing import show_page
 from adapters.journal.memory import MemoryJournal
 from adapters.observability.addresses import Address
+from adapters.observability.metrics import Metrics
 from adapters.web.errors import WebError
 from tests.controlplane.cluster import free_ports
 
@@ -53,7 +54,8 @@ async def test_it_is_served_over_tls_with_the_token(tmp_path: Path, only_webhook
         background = Background()
         stack.push_async_callback(background.stop)
         journal = MemoryJournal().journal
-        await show_page(settings, journal, fleet=lambda: None, background=background, stack=stack)
+        metrics = Metrics()
+        await show_page(settings, journal, fleet=lambda: None, metrics=metrics, background=background, stack=stack)
         trusting = ssl.create_default_context()
         trusting.check_hostname, trusting.verify_mode = False, ssl.CERT_NONE  # of its own making
         session = await stack.enter_async_context(aiohttp.ClientSession(f"https://127.0.0.1:{port}"))
@@ -67,6 +69,8 @@ async def test_it_is_served_over_tls_with_the_token(tmp_path: Path, only_webhook
         login = session.post("/ui/login", data={"token": TOKEN}, ssl=trusting, allow_redirects=False)
         async with login as answer:
             assert "Secure" in answer.headers["Set-Cookie"]
+        assert b'lws_events_page_requests_total{code="401"} 1.0' in metrics.text()
+        assert b'lws_events_page_requests_total{code="303"} 1.0' in metrics.text()
         with pytest.raises(aiohttp.ClientError):
             async with session.get(f"http://127.0.0.1:{port}/ui"):
                 pass
@@ -78,12 +82,14 @@ async def test_a_token_that_cannot_be_read_and_a_port_that_is_taken_are_errors_o
     async with contextlib.AsyncExitStack() as stack:
         settings = _settings(tmp_path, port, ui_token_file=tmp_path / "nowhere")
         with pytest.raises(WebError, match="cannot be read"):
-            await show_page(settings, journal, fleet=lambda: None, background=Background(), stack=stack)
+            await show_page(
+                settings, journal, fleet=lambda: None, metrics=Metrics(), background=Background(), stack=stack
+            )
         taken = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", port)
         async with taken:
             with pytest.raises(CannotListen) as refused:
                 await show_page(
-                    Settings(ui_bind_address=str(port)), journal, fleet=lambda: None,
+                    Settings(ui_bind_address=str(port)), journal, fleet=lambda: None, metrics=Metrics(),
                     background=Background(), stack=stack,
                 )  # fmt: skip
         assert "--ui-bind-address" in refused.value.hint
