@@ -3,11 +3,14 @@
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pytest
 import yaml
 
+from adapters.nats.connection import connect
+from adapters.nats.embedded import EmbeddedServer
+from adapters.nats.journal import open_journal
 from adapters.simulation import kinds
 from lws_events.names import REPLACE_BROKEN_GROUPS_FIRST
 from tests.journals.recording import Story, staged
@@ -28,11 +31,18 @@ class Stage:
     async def run(self, *arguments: str) -> Ran:
         return await ended(await started(*arguments), seconds_max=SECONDS_MAX)
 
-    async def deploy(self, *documents: dict[str, Any], options: tuple[str, ...] = ("--follow",)) -> Ran:
+    async def deploy(
+        self,
+        *documents: dict[str, Any],
+        options: tuple[str, ...] = ("--follow",),
+        data_dir: Path | Literal["own"] | None = "own",
+    ) -> Ran:
         path = self._folder / "manifest.yaml"
         path.write_text(yaml.safe_dump_all(documents))
-        where = ("--kubeconfig", str(self._folder / "kubeconfig"), "--data-dir", str(self._folder))
-        return await self.run("deploy", "-f", str(path), *where, *options)
+        journal = self._folder if data_dir == "own" else data_dir
+        where = () if journal is None else ("--data-dir", str(journal))
+        kubeconfig = ("--kubeconfig", str(self._folder / "kubeconfig"))
+        return await self.run("deploy", "-f", str(path), *kubeconfig, *where, *options)
 
     async def follow(self, *options: str) -> Ran:
         return await self.run("rollout", "follow", "llama", "--data-dir", str(self._folder), *options)
@@ -154,3 +164,23 @@ async def test_a_set_that_is_deleted_meanwhile_has_failed(stage: Stage) -> None:
     ran = await following
     assert ran.code == 1, ran
     assert ran.documents[-1]["how"] == "failed"
+
+
+async def test_a_journal_that_cannot_be_followed_keeps_a_set_from_being_applied(stage: Stage) -> None:
+    refused = await stage.deploy(llama(), options=("--follow", "--nats-url", "nats://127.0.0.1:1"), data_dir=None)
+    assert refused.code == 3, refused
+    assert stage.story.simulation.api.select(kinds.LEADERWORKERSETS, namespace="default") == []
+
+
+async def test_a_journal_of_another_cluster_never_has_the_change(stage: Stage, tmp_path: Path) -> None:
+    """Also of a set that is as it was: nothing is said of it that nobody has recorded."""
+    elsewhere = tmp_path / "elsewhere"
+    async with EmbeddedServer(elsewhere) as server:
+        connection = await connect(server.settings, name="tests")
+        await open_journal(connection, "elsewhere")
+        await connection.close()
+        for outcome in ("created", "unchanged"):
+            ran = await stage.deploy(llama(), options=("--follow", "--stall-after", "1s"), data_dir=elsewhere)
+            assert ran.code == 5, ran
+            assert f"LeaderWorkerSet default/llama {outcome}" in ran.out
+            assert "the controller has not recorded the change; does it run?" in ran.out
