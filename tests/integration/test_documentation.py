@@ -2,8 +2,7 @@
 
 Blocks marked ``console`` are run, line by line. On recorded journals (``tests/shown.py``) what is printed is exactly
 what the page shows. On the journal that the demo leaves, the lines below a command are compared with what it prints,
-with numbers, times and ids left out. Commands in ``sh`` blocks need a cluster: of these only the flags and the files are
-checked.
+with numbers, times and ids left out. Commands in ``sh`` blocks need a cluster: only their flags and files are checked.
 """
 
 import re

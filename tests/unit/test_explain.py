@@ -66,7 +66,8 @@ def test_no_kind_is_outside_the_unions() -> None:
                 "deleting_since": "2026-01-01T00:00:00Z",
                 "last_exit": events.ContainerExit("main", 137, "OOMKilled"),
             },
-            "pod p is being deleted, its grace period ends at 2026-01-01T00:00:00Z (container main exited with 137 (OOMKilled))",
+            "pod p is being deleted, its grace period ends at 2026-01-01T00:00:00Z "
+            "(container main exited with 137 (OOMKilled))",
         ),
     ],
 )
