@@ -136,11 +136,13 @@ class RolloutWatch:
 
     def _with_reasons(self, end: End) -> End:
         """As ``why-not`` tells them; where the journal is away by now, what was told while it was there."""
+        from adapters.replaying.opening import beginning_of
         from projections.why.waits import waits
 
         try:
             with open_for_reading(self._source) as reader:
-                found = waits(reader.steps_of(self._name), self._name, now_ms=wall_ms())
+                begun = beginning_of(reader, self._name).fleet
+                found = waits(reader.steps_of(self._name), self._name, now_ms=wall_ms(), beginning=begun)
         except (JournalError, NotRunning):
             return end
         told = {one.group: one.because for one in end.waits}
