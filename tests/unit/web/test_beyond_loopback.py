@@ -42,7 +42,7 @@ class Reached(Settings):
 def _settings(folder: Path, port: int, **changes: Any) -> Reached:
     token = folder / "token"
     token.write_text(TOKEN)
-    given = {"ui_bind_address": f"127.0.0.1:{port}", "ui_token_file": token, "metrics_cert_dir": folder}
+    given: dict[str, Any] = {"ui_bind_address": f"127.0.0.1:{port}", "ui_token_file": token, "metrics_cert_dir": folder}
     return Reached(nats_url="nats://127.0.0.1:1", **(given | changes))
 
 
