@@ -54,7 +54,7 @@ async def filled(scenario: Scenario, *, end: int) -> MemoryJournal:
 
 
 async def relieved(memory: MemoryJournal, engine: Engine, metrics: Metrics, keeping: Keeping = KEEP) -> None:
-    """Let a leader's caretaker look at the journal, until it has purged what is over the limits, or has looked often."""
+    """Let a leader's caretaker look at the journal, until it has purged what is over, or has looked often."""
     is_over = keeping == KEEP
     clock = LeapingClock()
     caretaker = Caretaker(memory.journal, engine, clock=clock, keeping=keeping, metrics=metrics.journal_life())
