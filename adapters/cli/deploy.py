@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from adapters.cli.errors import OK, CliError, WrongUsage
-from adapters.cli.options import JournalSource, NamespaceOption, Output, OutputOption, reads_journal
+from adapters.cli.options import ContextNamespaceOption, JournalSource, Output, OutputOption, reads_journal
 from adapters.cli.rollout import StallOption, TimeoutOption
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def command(
     source: JournalSource,
     filename: FilenameOption,
     follow: FollowOption = False,
-    namespace: NamespaceOption = None,
+    namespace: ContextNamespaceOption = None,
     on_stall: OnStallOption = OnStall.STOP,
     stall_after: StallOption = "10m",
     timeout: TimeoutOption = None,

@@ -55,6 +55,15 @@ NamespaceOption = Annotated[
     str | None,
     typer.Option("--namespace", "-n", help="Namespace of SET, if it is given by its name alone.", show_default=False),
 ]
+ContextNamespaceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--namespace",
+        "-n",
+        help="Namespace of what names none.",
+        show_default="that of the kubeconfig's context",
+    ),
+]
 GroupOption = Annotated[
     str | None,
     typer.Option(
