@@ -32,30 +32,37 @@ from tests.property.fuzzing import fuzzed
 OTHER: Final = SetName("other", "sam.ple")
 _PAGE_BYTES: Final = 2_000
 
-_happening = st.tuples(
-    st.integers(-20, 4_000),
-    st.sampled_from([SAMPLE, OTHER]),
-    st.sampled_from(
-        [
-            "spec",
-            "gone",
-            "asked",
-            "pod",
-            "pod",
-            "pod",
-            "down",
-            "deleted",
-            "failure",
-            "outcome",
-            "status",
-            "timer",
-            "epoch",
-        ]
-    ),
-    st.integers(0, 3),
-    st.integers(1, 3),
-)
 Happenings = list[tuple[int, SetName, str, int, int]]
+
+
+def happenings_of(sets: list[SetName]) -> st.SearchStrategy[tuple[int, SetName, str, int, int]]:
+    """Milliseconds later, to which set, what, and two numbers."""
+    return st.tuples(
+        st.integers(-20, 4_000),
+        st.sampled_from(sets),
+        st.sampled_from(
+            [
+                "spec",
+                "gone",
+                "asked",
+                "pod",
+                "pod",
+                "pod",
+                "down",
+                "deleted",
+                "failure",
+                "outcome",
+                "status",
+                "timer",
+                "epoch",
+            ]
+        ),
+        st.integers(0, 3),
+        st.integers(1, 3),
+    )
+
+
+_happening = happenings_of([SAMPLE, OTHER])
 _purge = st.tuples(st.integers(2, 60), st.sampled_from(["whole", "not", "lost", "refused", "aside"]), st.integers(0, 4))
 
 
