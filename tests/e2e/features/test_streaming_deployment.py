@@ -117,7 +117,7 @@ async def _taken_up_again(person: Person) -> tuple[list[str], Ran, Ran]:
     """Given up after a while, looked at by a process that is killed, then by another."""
     namespace = person.sets.namespace
     stuck = named("resumed", namespace, image=STUCK)
-    given_up = await person.deploy(stuck, options=("--follow", "--timeout", "5s", "-o", "json"))
+    given_up = await person.deploy(stuck, options=("--follow", "--timeout", "8s", "-o", "json"))
     killed = await person.start_following("resumed", "-o", "json")
     assert killed.stdout is not None
     try:
