@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from lws_events.decisions import GroupChanged, RolloutStepped
 from lws_events.subjects import SetName
@@ -292,3 +292,21 @@ def test_what_is_not_there_is_said_in_words(chromium: Browser, url: str) -> None
         page.wait_for_selector("#trouble:visible")
         assert "the journal knows no set default/nothing" in page.inner_text("#trouble")
         assert page.get_attribute("#trouble", "role") == "alert"
+
+
+def test_it_says_that_it_reads_when_that_takes_long(chromium: Browser, url: str) -> None:
+    with opened(chromium, url) as page:
+        name = _first_set(page)
+        waiting: list[Route] = []
+
+        def hold(route: Route) -> None:
+            waiting.append(route)
+
+        page.route("**/api/v1/sets/**", hold)
+        page.evaluate("(address) => { location.hash = address; }", name)
+        expect(page.locator("#busy")).to_have_text("Reading the journal…")
+        page.unroute("**/api/v1/sets/**", hold)
+        for one in waiting:
+            one.continue_()
+        page.wait_for_selector("#grid .cell")
+        expect(page.locator("#busy")).to_have_text("")

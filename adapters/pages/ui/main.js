@@ -10,7 +10,7 @@ import { Replay } from "/ui/static/replay.js";
 import { crumbs, SetView } from "/ui/static/set.js";
 import { showSets } from "/ui/static/sets.js";
 
-const REFRESH_MS = 700, AGAIN_MS = 3000;
+const REFRESH_MS = 700, AGAIN_MS = 3000, SLOW_MS = 500;
 
 const content = find("content");
 const data = new Data();
@@ -34,10 +34,13 @@ async function load() {
   wanted = true;
   if (loading) return;
   loading = true;
+  const slow = setTimeout(() => { find("busy").textContent = "Reading the journal…"; }, SLOW_MS);
   while (wanted) {
     wanted = false;
     await loadOnce(address.read());
   }
+  clearTimeout(slow);
+  find("busy").textContent = "";
   loading = false;
 }
 
