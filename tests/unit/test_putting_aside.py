@@ -9,7 +9,7 @@ from adapters.controller.keeping import Keeping
 from adapters.journal.audit import putting_aside
 from adapters.journal.audit.limits import AuditLimits, chapters, keep_within
 from adapters.journal.audit.pages import Reach, chapter_message, found, pack
-from adapters.journal.audit.reading import past_of
+from adapters.journal.audit.reading import known_before, past_of
 from adapters.journal.errors import Fenced, JournalDamaged
 from adapters.journal.memory import MemoryJournal, MemoryStream
 from adapters.journal.port import Message, Record
@@ -54,8 +54,8 @@ class Everything:
         return list(audit(pair(told, decided)))
 
 
-def retention(memory: MemoryJournal) -> Retention:
-    return Retention(memory.journal, Limits(events=4), now_ms=lambda: 0, audit=AuditLimits())
+def retention(memory: MemoryJournal, *, audit: AuditLimits | None) -> Retention:
+    return Retention(memory.journal, Limits(events=4), now_ms=lambda: 0, audit=audit)
 
 
 class _Crash(BaseException):
@@ -86,15 +86,26 @@ def _crash_at(memory: MemoryJournal, operation: int, monkeypatch: pytest.MonkeyP
     return done
 
 
-async def _live(memory: MemoryJournal, scenario: Scenario, everything: Everything, *, start: int) -> int:
-    """Keep within limits until the story is over, or the process is killed; returns how much was told."""
+async def _live(
+    memory: MemoryJournal,
+    scenario: Scenario,
+    everything: Everything,
+    *,
+    start: int,
+    audit_from: int = 0,
+) -> int:
+    """Keep within limits until the story is over, or the process is killed; returns how much was told.
+
+    ``audit_from``: nothing is put aside before so much was told.
+    """
     async with running(memory.journal) as (engine, _):
-        taking, keeping = sweeper(engine, memory.journal), retention(memory)
+        taking = sweeper(engine, memory.journal)
         for end in range(start + 3, scenario.sequence + 3, 3):
             await append(memory.journal, scenario, start=end - 3, end=min(end, scenario.sequence))
             await until_folded(engine, await memory.events.last_sequence())
             await engine.settled()
             everything.note()
+            keeping = retention(memory, audit=AuditLimits() if end > audit_from else None)
             try:
                 await taking.sweep()
                 await keeping.after_sweep(taking.take_place)
@@ -118,6 +129,19 @@ async def test_killed_at_any_moment_everything_is_there_once(
     await _live(memory, scenario, everything, start=told)
     assert (await memory.events.info()).first_sequence > 10
     assert await read(memory, Asked()) == everything.rows()
+
+
+async def test_a_journal_that_was_purged_before_begins_with_what_recovery_knows(scenario: Scenario) -> None:
+    memory = MemoryJournal("test")
+    await _live(memory, scenario, Everything(memory), start=0, audit_from=14)
+    past = await past_of(memory.journal)
+    assert 1 < past.from_event < past.first_event
+    assert past.has_basis
+    known = {event.subject.split(".", 6)[6] for event in await known_before(memory.journal, past)}
+    assert "set.sample" in known
+    assert not any(row.kind == "change" for row in await read(memory, Asked()))
+    await _live(memory, scenario, Everything(memory), start=scenario.sequence - 6, audit_from=10**6)
+    assert not memory.audit.records, "it was switched off: what was kept is of no use any more"
 
 
 async def _told(memory: MemoryJournal, scenario: Scenario, engine: Engine, *, start: int, end: int) -> None:
