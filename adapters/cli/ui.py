@@ -1,7 +1,7 @@
 """``lws-events ui``: the web page of any journal, on this machine."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from adapters.journal.port import Journal
     from adapters.observability.addresses import Address
     from adapters.web.page import Page
+
+_LARGE_BYTES: Final = 2 * 1024 * 1024
 
 FileArgument = Annotated[
     Path | None,
@@ -86,6 +88,8 @@ async def _serve(source: JournalSource, address: "Address") -> None:
         host = f"[{address.host}]" if ":" in address.host else address.host
         typer.echo(f"http://{host}:{port}/ui")
         typer.echo(f"shows {_words(source)}; Ctrl-C ends it", err=True)
+        if source.file is not None and _is_slow(source.file):
+            typer.echo(f"  hint: it is large; lws-events journal index {source.file} makes the page quick", err=True)
         await ended.wait()
 
 
@@ -101,6 +105,13 @@ def _page(journal: "Journal", source: JournalSource) -> "Page":
         considerate=False,
         now_ms=None if is_file else SystemClock().now_ms,
     )
+
+
+def _is_slow(path: Path) -> bool:
+    """Whether each question would be heard: a large file is read from end to end for each, unless it has an index."""
+    from adapters.journal.index.reading import open_index
+
+    return path.stat().st_size > _LARGE_BYTES and open_index(path) is None
 
 
 def _words(source: JournalSource) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from adapters.cli import main
+from adapters.cli import main, ui
 from tests.unit.cli.recreated_group import recreated_group, write
 
 
@@ -34,3 +34,13 @@ def test_a_file_that_is_no_journal_is_said(tmp_path: Path) -> None:
     result = CliRunner().invoke(main.app, ["ui", str(tmp_path / "none.jsonl.gz")])
     assert result.exit_code == 1
     assert "none.jsonl.gz" in result.output
+
+
+def test_a_large_file_without_an_index_is_slow_and_one_with_an_index_is_not(
+    journal: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not ui._is_slow(journal)
+    monkeypatch.setattr(ui, "_LARGE_BYTES", 1)
+    assert ui._is_slow(journal)
+    assert CliRunner().invoke(main.app, ["journal", "index", str(journal)]).exit_code == 0
+    assert not ui._is_slow(journal)
