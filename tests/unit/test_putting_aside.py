@@ -7,7 +7,7 @@ import pytest
 from adapters.controller.engine import Engine
 from adapters.controller.keeping import Keeping
 from adapters.journal.audit import putting_aside
-from adapters.journal.audit.limits import AuditLimits, chapters, keep_within
+from adapters.journal.audit.limits import AuditLimits, chapters, forget, keep_within
 from adapters.journal.audit.pages import Reach, chapter_message, found, pack
 from adapters.journal.audit.reading import known_before, past_of
 from adapters.journal.errors import Fenced, JournalDamaged
@@ -140,8 +140,10 @@ async def test_a_journal_that_was_purged_before_begins_with_what_recovery_knows(
     known = {event.subject.split(".", 6)[6] for event in await known_before(memory.journal, past)}
     assert "set.sample" in known
     assert not any(row.kind == "change" for row in await read(memory, Asked()))
-    await _live(memory, scenario, Everything(memory), start=scenario.sequence - 6, audit_from=10**6)
-    assert not memory.audit.records, "it was switched off: what was kept is of no use any more"
+    assert memory.audit.records
+    await forget(memory.journal)
+    assert not memory.audit.records
+    assert (await past_of(memory.journal)).from_event == past.first_event
 
 
 async def _told(memory: MemoryJournal, scenario: Scenario, engine: Engine, *, start: int, end: int) -> None:
