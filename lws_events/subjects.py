@@ -131,12 +131,12 @@ def parse(subject: str) -> Address | None:
     tokens = subject.split(".")
     if len(tokens) not in (_EVENT_TOKENS, _DECISION_TOKENS):
         return None
-    cluster, partition_token, namespace, name = tokens[2:6]
-    if not partition_token.isdecimal():
+    if not tokens[3].isdecimal():
         return None
-    kind, object_name = (tokens[6], decode_token(tokens[7])) if len(tokens) == _EVENT_TOKENS else ("", "")
-    set_name = SetName(decode_token(namespace), decode_token(name))
-    return Address(decode_token(cluster), int(partition_token), set_name, kind, object_name)
+    kind, last = (tokens[6], tokens[7]) if len(tokens) == _EVENT_TOKENS else ("", "")
+    names = tokens[2], tokens[4], tokens[5], last
+    cluster, namespace, name, object_name = map(decode_token, names) if "%" in subject else names
+    return Address(cluster, int(tokens[3]), SetName(namespace, name), kind, object_name)
 
 
 def _set_tokens(cluster: str, set_name: SetName) -> str:

@@ -75,8 +75,9 @@ class _Verifier:
 
     def add(self, step: Step) -> None:
         """Recompute one decision. The recorded one is applied."""
-        event, recorded = step.event, step.decision
+        event, record = step
         sequence, subject, envelope = event
+        recorded = None if record is None else record.decision
         self._events += 1
         if not self._first_sequence:
             self._first_sequence = sequence

@@ -9,6 +9,8 @@ from lws_events.machine.state import Aggregate
 class Draft:
     """What one event leads to, so far. Reads the state, never changes it."""
 
+    __slots__ = ("_held", "_issued", "at_ms", "cause", "epoch", "facts", "fired", "state")
+
     def __init__(self, state: Aggregate, *, epoch: str, cause: int, at_ms: int, fired: str = "") -> None:
         self.state = state
         self.epoch = epoch

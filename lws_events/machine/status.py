@@ -4,6 +4,7 @@ At most one write is in flight, and counts alone are written at most every ``COU
 readiness changes becomes a few writes. A condition or generation that changes is written at once.
 """
 
+import functools
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -35,6 +36,9 @@ _EXCLUDED: Final = {
     (UPDATE_IN_PROGRESS, PROGRESSING): (AVAILABLE,),
 }
 """The conditions that can be chosen together → those that cannot be True beside them."""
+
+_TIMES_MAX: Final = 256
+"""How many times stay written: all conditions that change with an event, and mostly its neighbours, have the same."""
 
 _LAST_SECOND: Final = 253_402_300_799
 """The end of the year 9999: a clock that is wrong must not make a status that cannot be written."""
@@ -174,7 +178,11 @@ def _true(name: str, *, generation: int, at_ms: int) -> Condition:
 
 
 def _rfc3339(at_ms: int) -> str:
-    seconds = min(max(at_ms // 1000, 0), _LAST_SECOND)
+    return _rfc3339_of(min(max(at_ms // 1000, 0), _LAST_SECOND))
+
+
+@functools.lru_cache(maxsize=_TIMES_MAX)
+def _rfc3339_of(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
