@@ -18,7 +18,17 @@ from adapters.journal.seals.locating import (
     SEALS_MISSING,
     UNKNOWN,
 )
-from adapters.journal.seals.model import EDGE, LOST_TAIL, decode, digest, newest, pack_marks, unpack_marks
+from adapters.journal.seals.model import (
+    EDGE,
+    GOES_ON,
+    LOST_TAIL,
+    decode,
+    digest,
+    encode,
+    newest,
+    pack_marks,
+    unpack_marks,
+)
 from adapters.journal.seals.sealing import RECORDS_MAX
 from adapters.journal.seals.walking import Range
 from tests.tampering import begin_epoch, changed, check, grow, renumbered, replace, sealed, sealing
@@ -303,6 +313,20 @@ async def test_a_seal_that_cannot_be_read_is_said_to_be_one() -> None:
     await memory.seals.append([Message(f"{memory.seals.root}.seal", b"[]")])
     with pytest.raises(JournalDamaged, match="a seal cannot be read"):
         await newest(memory.seals)
+
+
+def test_a_seal_keeps_its_shape() -> None:
+    """Recorded shapes only grow (docs/decisions/0006): this body was recorded, and is never changed."""
+    body = (
+        b'{"number":2,"previous":"21","at_ms":1795546005497,"machine":"2","epoch":"27cfe6fd","kind":"edge",'
+        b'"events":{"after":5,"before":"d0","through":133,"hash":"ac","marks":"2U6dgPcYwco="},'
+        b'"decisions":{"after":1,"before":"ae","through":24,"hash":"7d"}}'
+    )
+    seal = decode(body)
+    assert (seal.number, seal.kind, seal.events.through, seal.decisions.marks) == (2, EDGE, 133, "")
+    assert encode(seal) == body
+    assert decode(body.replace(b'"epoch"', b'"later":[1],"epoch"')) == seal, "fields that are not known are ignored"
+    assert decode(body.replace(b'"kind":"edge",', b"")).kind == GOES_ON
 
 
 def test_marks_that_cannot_be_read_are_none() -> None:

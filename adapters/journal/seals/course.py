@@ -97,9 +97,8 @@ class Seals:
         self._expected = record.sequence + 1
         try:
             seal = decode(record.data)
-        except JournalDamaged as error:
+        except JournalDamaged:
             self._changed(record.sequence, f"seal {record.sequence} cannot be read")
-            del error
             return
         if seal.number != record.sequence:
             self._changed(record.sequence, f"seal {record.sequence} says that it is seal {seal.number}")

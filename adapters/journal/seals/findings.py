@@ -69,7 +69,15 @@ def findings(
 ) -> SealFindings:
     """``epochs``: the beginnings of epochs that were found; ``noted``: a hash, its beginning, or empty."""
     breaks = [
-        Break(kind=one.kind, stream="seals", first=one.first, last=one.last, at=one.first, seal=one.first)
+        Break(
+            kind=one.kind,
+            stream="seals",
+            first=one.first,
+            last=one.last,
+            at=one.first,
+            seal=one.first,
+            because=one.text,
+        )
         for one in seals.breaks
     ]
     for walk in walks.values():

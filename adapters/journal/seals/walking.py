@@ -34,6 +34,8 @@ class Break(msgspec.Struct, frozen=True, kw_only=True):
     since_ms: int = 0
     until_ms: int = 0
     """When the seals around it were written."""
+    because: str = ""
+    """What is wrong with a seal, in words."""
 
 
 class Range(msgspec.Struct, frozen=True):
