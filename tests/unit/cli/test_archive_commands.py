@@ -13,6 +13,7 @@ from adapters.cli import journal
 from adapters.cli.errors import explain
 from adapters.cli.settings import Settings
 from adapters.journal.archive.errors import ArchiveDamaged, ArchiveUnavailable
+from adapters.journal.audit.limits import AuditLimits
 from adapters.journal.retention.limits import Limits
 from tests.journals.recording import FOLDER
 
@@ -85,6 +86,9 @@ def test_what_is_kept_is_set_like_everything_else() -> None:
     assert keeping.limits == Limits(age_ms=48 * 3_600_000, events=5)
     assert (keeping.archive_to, keeping.snapshot_events) == ("/a", 500)
     assert Settings().keeping().limits.keep_everything
+    assert Settings().keeping().audit == AuditLimits(400 * 86_400_000, 1024**3)
+    assert Settings(audit_keep="48h", audit_keep_bytes=9).keeping().audit == AuditLimits(48 * 3_600_000, 9)  # type: ignore[arg-type]
+    assert Settings(audit_keep="0").keeping().audit is None  # type: ignore[arg-type]
 
 
 def test_limits_that_cannot_be_meant_are_refused() -> None:
@@ -94,3 +98,5 @@ def test_limits_that_cannot_be_meant_are_refused() -> None:
         Settings(journal_archive="/a")
     with pytest.raises(ValidationError):
         Settings(snapshot_events=1)
+    with pytest.raises(ValidationError, match="audit_keep"):
+        Settings(audit_keep="-1h")  # type: ignore[arg-type]
