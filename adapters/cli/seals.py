@@ -119,14 +119,10 @@ def seal_lines(check: "Check") -> Iterator[str]:
 
 def break_words(one: "Break") -> str:
     """One break in a sentence: what, where, when."""
-    from adapters.journal.seals.locating import SEALS_MISSING
     from projections.explain import timestamp
 
     if one.stream == "seals":
-        named = f"seal {one.first}" if one.first == one.last else f"seals {one.first} to {one.last}"
-        return (
-            f"{named} missing" if one.kind == SEALS_MISSING else f"{named}: changed, or no successor of the one before"
-        )
+        return one.because
     kind = one.stream.removesuffix("s")
     what = f"{kind} {one.at} {_WORDS[one.kind]}" if one.at else _WORDS[one.kind]
     place = f"between {one.stream} {one.first} and {one.last}"

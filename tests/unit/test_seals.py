@@ -3,6 +3,7 @@
 import msgspec
 import pytest
 
+from adapters.cli.seals import break_words
 from adapters.controller.journals import begin_epoch_if_needed
 from adapters.journal.archive.checking import Check
 from adapters.journal.chain import START, link
@@ -130,6 +131,7 @@ async def test_changed_and_missing_seals_are_found_and_the_journal_is_proven_by_
     replace(memory.seals, [records[0], forged, records[2]])
     found = await check(memory)
     assert first_break(found) == (SEAL_CHANGED, "seals", 2)
+    assert break_words(found.seals.breaks[0]) == "seal 2 was changed: seal 3 names another hash"
     assert found.seals.proven["events"] == [Range(1, 31)]
     replace(memory.seals, [records[0], records[2]])
     found = await check(memory)
