@@ -5,18 +5,20 @@ so one question is worked on at a time, in small pieces, and whoever comes when 
 """
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
-from adapters.cli.reading import JournalReader, Runs
+from adapters.cli.reading import JournalReader
 from adapters.journal.errors import JournalError
 from adapters.journal.port import Journal
+from adapters.web.bridging import IO_SECONDS_MAX, bridged
 from adapters.web.errors import Busy
 
 _WAITING_MAX: Final = 16
-_IO_SECONDS_MAX: Final = 30.0
+_CLOSE_SECONDS: Final = 2.0
 _WORK_SECONDS: Final = 0.004
 """Below the interval after which the interpreter itself gives another thread a turn."""
 
@@ -36,8 +38,15 @@ class Resting:
     def __init__(self, share: float) -> None:
         self._share = share
         self._since = time.monotonic()
+        self._ends = False
+
+    def end(self) -> None:
+        """Let whoever works stop at once: with ``Busy``."""
+        self._ends = True
 
     def __call__(self) -> None:
+        if self._ends:
+            raise Busy("the server stops", hint="ask again when it is back")
         worked = time.monotonic() - self._since
         if worked < _WORK_SECONDS:
             return
@@ -46,28 +55,18 @@ class Resting:
         self._since = time.monotonic()
 
 
-class _InLoop:
-    """Coroutines of a journal whose connection belongs to a loop of another thread."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-
-    def run(self, coro: Coroutine[Any, Any, _T]) -> _T:
-        return asyncio.run_coroutine_threadsafe(coro, self._loop).result(timeout=_IO_SECONDS_MAX)
-
-
 class Desk:
     """Answers one question after the other about one journal."""
 
     def __init__(self, journal: Journal, *, in_loop: bool, considerate: bool) -> None:
-        """``in_loop``: the journal is read in the loop that this is made in, as a connection must be; else in the
-        desk's own thread, as a file should be. ``considerate``: somebody else's work in this process comes first."""
+        """``in_loop``: the journal belongs to the loop that this is made in, as a connection does; else to none, as a
+        file. ``considerate``: somebody else's work in this process comes first."""
         self.journal = journal
-        self.rest: Rest = Resting(1.0 if considerate else 0.0)
+        self.rest = Resting(1.0 if considerate else 0.0)
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="web page")
         self._loop = asyncio.get_running_loop()
-        self._runner: Runs | None = _InLoop(self._loop) if in_loop else None
-        self._own: asyncio.Runner | None = None
+        self._read = bridged(journal, self._loop) if in_loop else journal
+        self._runner: asyncio.Runner | None = None
         self._waiting = 0
 
     async def ask(self, question: Callable[[JournalReader], _T]) -> _T:
@@ -79,7 +78,7 @@ class Desk:
             return await self._loop.run_in_executor(self._pool, self._answer, question)
         except TimeoutError as error:
             raise Busy(
-                f"the journal has not answered for {_IO_SECONDS_MAX:.0f} s", hint="is its server well?"
+                f"the journal has not answered for {IO_SECONDS_MAX:.0f} s", hint="is its server well?"
             ) from error
         except JournalError as error:
             raise Busy(f"the journal cannot be read: {error}", hint="is its server running?") from error
@@ -88,15 +87,21 @@ class Desk:
 
     def _answer(self, question: Callable[[JournalReader], _T]) -> _T:
         if self._runner is None:
-            self._runner = self._own = asyncio.Runner()
-        reader = JournalReader(self.journal, self._runner)
+            self._runner = asyncio.Runner()
+        reader = JournalReader(self._read, self._runner)
         try:
             return question(reader)
         finally:
             reader.close()
 
     async def close(self) -> None:
-        """End the thread; a question that is being answered is not waited for."""
-        if self._own is not None:
-            self._pool.submit(self._own.close)
-        self._pool.shutdown(wait=False, cancel_futures=False)
+        """End the thread. A question that is being answered is broken off, while the journal's loop still runs."""
+        self.rest.end()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_SECONDS):
+                await self._loop.run_in_executor(self._pool, self._end)
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    def _end(self) -> None:
+        if self._runner is not None:
+            self._runner.close()

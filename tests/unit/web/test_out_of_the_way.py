@@ -124,3 +124,21 @@ async def test_heavy_questions_are_worked_on_one_at_a_time_and_not_in_the_loop()
     assert len(threads) == 1
     assert threading.current_thread().name not in threads
     await page.close()
+
+
+async def test_a_server_that_stops_does_not_wait_for_an_answer() -> None:
+    _, story = _fleet(groups=1)
+    page = page_of_controller(await stored(story), fleet=lambda: None, now_ms=lambda: story.now_ms)
+    begun = threading.Event()
+
+    def question(_: object) -> None:
+        begun.set()
+        while True:
+            page.desk.rest()
+
+    asking = asyncio.create_task(page.desk.ask(question))
+    await asyncio.to_thread(begun.wait, 10)
+    async with asyncio.timeout(1.5):
+        await page.close()
+    with pytest.raises(Busy, match="stops"):
+        await asking
