@@ -1,15 +1,21 @@
 """A controller whose journal is cut while it works: nothing is restarted for it, and nothing that happens is missed."""
 
+import asyncio
 from pathlib import Path
 
+import msgspec
+
+from adapters.cli.options import JournalSource
 from adapters.journal.archive.checking import check_journal
 from adapters.journal.archive.restoring import archived_cluster, restore_file
 from adapters.journal.archive.store import open_store
 from adapters.journal.file import open_file
 from adapters.journal.file_format import read_file
 from adapters.journal.seals.walking import Range
+from projections.audit.report import report
 from tests.integration.controller.clusters import Cluster
 from tests.integration.controller.conftest import MakeProgram
+from tests.integration.test_audit_of_a_purged_journal import rows_of
 
 _ALONE = ("--no-webhooks", "--no-leader-elect")
 
@@ -73,3 +79,6 @@ async def test_a_journal_that_was_cut_is_enough_to_go_on(
     noted = await check_journal(open_file(whole), noted=seal["hash"])
     assert noted.is_sound
     assert noted.seals.proven["events"] == [Range(1, seal["events"])]
+    told = report(await asyncio.to_thread(rows_of, JournalSource(file=whole)))
+    assert told[0].restarts >= 7
+    assert await controller.ask("audit", "report") == msgspec.to_builtins(told), "audit misses nothing"
