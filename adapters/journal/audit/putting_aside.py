@@ -29,6 +29,9 @@ PAGE_BYTES: Final = 4 * 1024 * 1024
 _AT_ONCE_BYTES: Final = 64 * 1024
 """Compressing so little takes a millisecond: no more than handing it to a thread."""
 
+_DECISIONS_AT_ONCE: Final = 50
+"""Decoding so many takes about a millisecond."""
+
 _PAGE_SETS: Final = BATCH_MESSAGES_MAX // 2
 """With the parts of sets that need several, still one atomic append."""
 
@@ -219,6 +222,8 @@ class _Decisions:
             record = self._read.pop()
             decision = _decoded(record)
             heapq.heappush(self._ahead, (decision.cause, record.sequence, decision, record.data))
+            if len(self._ahead) % _DECISIONS_AT_ONCE == 0:
+                await asyncio.sleep(0)  # the first look ahead is a long one
 
     async def _next(self) -> list[Record]:
         """The next batch, last record first; empty where there is none."""
