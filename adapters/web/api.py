@@ -57,7 +57,7 @@ def add_page_routes(application: web.Application, page: Page) -> None:
 
     application.on_shutdown.append(end)
     application.on_cleanup.append(close)
-    application.router.add_get(f"{ROOT}/changes", changes)
+    application.router.add_get(f"{ROOT}/changes", changes, allow_head=False)  # it would never end
     for path, question in _QUESTIONS.items():
         application.router.add_get(path, answering(question))
 

@@ -143,3 +143,10 @@ async def test_of_too_many_events_it_is_told_that_anything_may_have_changed(monk
         fact = events.encode(story.events[-1].envelope)
         await memory.events.append([Message(story.events[-1].subject, fact) for _ in range(9)])
         assert (await _next(queue)).sets is None
+
+
+async def test_a_stream_without_a_body_is_not_begun() -> None:
+    memory, _ = _story()
+    async with asked_of(memory.journal, now_ms=lambda: 0) as asking, asking.session.head(f"{ROOT}/changes") as answer:
+        assert answer.status == 405
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
