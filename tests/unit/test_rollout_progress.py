@@ -28,7 +28,10 @@ from projections.rollout_progress import (
 from tests.journal_builder import SAMPLE, START_MS, JournalBuilder
 
 ROOT: Final = Path(__file__).parents[2]
-JOURNALS: Final = [ROOT / "docs" / "journals" / "rolling-update.jsonl.gz", *sorted((ROOT / "tests" / "journals").glob("*.jsonl.gz"))]
+JOURNALS: Final = [
+    ROOT / "docs" / "journals" / "rolling-update.jsonl.gz",
+    *sorted((ROOT / "tests" / "journals").glob("*.jsonl.gz")),
+]
 MINUTE_MS: Final = 60_000
 
 
