@@ -1,5 +1,7 @@
 """Seals: what was changed is found, and where; what was not changed never is; crashes and lost tails are no change."""
 
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -9,7 +11,7 @@ from adapters.journal.archive.checking import Check
 from adapters.journal.chain import START, link
 from adapters.journal.errors import Fenced, JournalDamaged, JournalUnavailable
 from adapters.journal.memory import MemoryJournal
-from adapters.journal.port import Message
+from adapters.journal.port import Appended, Message
 from adapters.journal.seals.locating import (
     CHANGED,
     INSERTED,
@@ -213,6 +215,29 @@ async def test_of_two_leaders_one_is_refused_and_goes_on_from_the_other() -> Non
     await other.seal()
     assert (await check(memory)).is_sound
     assert memory.seals.records[-1].sequence == 3
+
+
+async def test_a_journal_that_grows_with_every_seal_is_sealed_through_what_was_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    memory = await sealed(SIZES)
+    await grow(memory, RECORDS_MAX + 5)
+    append = memory.seals.append
+    seals_max = 5
+
+    async def append_and_grow(*arguments: Any, **options: Any) -> Appended:
+        assert memory.seals.records[-1].sequence < len(SIZES) + seals_max, "sealing never ends"
+        await grow(memory, 3, note="meanwhile")
+        return await append(*arguments, **options)
+
+    monkeypatch.setattr(memory.seals, "append", append_and_grow)
+    mine = sealing(memory)
+    await mine.take_up()
+    await mine.seal_edge(events=12, decisions=6)
+    assert [decode(one.data).kind for one in memory.seals.records[len(SIZES) :]] == [GOES_ON, GOES_ON, EDGE]
+    assert mine.last is not None
+    assert mine.last.seal.events.through == 31 + RECORDS_MAX + 5 + 3
+    assert (await check(memory)).is_sound
 
 
 async def test_a_leader_notices_at_its_start_that_what_was_sealed_last_is_another() -> None:

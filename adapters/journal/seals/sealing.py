@@ -93,8 +93,7 @@ class Sealing:
 
         Raises ``Fenced`` (somebody else has sealed), ``JournalUnavailable``, ``JournalFull``.
         """
-        bounds: dict[SealedStream, int] = {"decisions": await self._journal.decisions.last_sequence()}
-        bounds["events"] = await self._journal.events.last_sequence()
+        bounds = await self._bounds()
         if self._kind == GOES_ON and all(bounds[kind] <= self._places[kind].sequence for kind in SEALED):
             return None
         parts = {
@@ -108,8 +107,9 @@ class Sealing:
         return seal
 
     async def seal_all(self) -> None:
-        """Seal until nothing is left. Raises as ``seal``."""
-        while await self.seal() is not None:
+        """Seal what is there now; what comes meanwhile may never end. Raises as ``seal``."""
+        bounds = await self._bounds()
+        while await self.seal() is not None and any(self._places[kind].sequence < bounds[kind] for kind in SEALED):
             pass
 
     async def seal_edge(self, *, events: int, decisions: int) -> None:
@@ -125,6 +125,12 @@ class Sealing:
             reached = await self._sealed(kind, await self._nearest(kind, through), through)
             parts[kind] = Sealed(after=through, before=reached.hash, through=through, hash=reached.hash)
         await self._append(EDGE, parts)
+
+    async def _bounds(self) -> dict[SealedStream, int]:
+        """Where the streams end now."""
+        bounds: dict[SealedStream, int] = {"decisions": await self._journal.decisions.last_sequence()}
+        bounds["events"] = await self._journal.events.last_sequence()
+        return bounds
 
     async def _append(self, kind: SealKind, parts: dict[SealedStream, Sealed]) -> Seal:
         before = self._before
