@@ -83,10 +83,8 @@ def _condition(term: str, text: str) -> Matches:
     key, separator, value = (part.strip() for part in term.partition("="))
     if not separator:
         return _word(term)
-    if not value:
-        raise BreakpointError(
-            f"{key}= lacks its value in {text!r}", hint=f"{key}=…: {KEYS.get(key, 'no such condition')}"
-        )
+    if not value and key in KEYS:
+        raise BreakpointError(f"{key}= lacks its value in {text!r}", hint=f"{key}=…: {KEYS[key]}")
     match key:
         case "command":
             return _command(_known(value, _COMMANDS, "command"))

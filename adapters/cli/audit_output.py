@@ -27,12 +27,15 @@ _NUMBERS: Final = ("at_ms", "sequence", "generation", "code", "took_ms", "lost_m
 
 def write(rows: Iterable[AuditRow], output: AuditOutput) -> None:
     """All rows to standard output. Raises ``NotInstalled``, ``WrongUsage`` before anything is read."""
-    from adapters.cli.printing import print_json, print_json_array
+    from adapters.cli.printing import print_json, print_json_array, remark
 
     match output:
         case AuditOutput.TABLE:
+            row = None
             for row in rows:
                 sys.stdout.write(line(row) + "\n")
+            if row is None:
+                remark("nothing of what is asked for is recorded")
         case AuditOutput.JSON:
             print_json_array(flat(row) for row in rows)
         case AuditOutput.JSONL:

@@ -31,7 +31,7 @@ Print = Callable[[CloudEvent], None]
 def print_events(reader: JournalReader, query: Query, *, is_file: bool, as_json: bool) -> None:
     """Those that are there. Raises ``NoSuchThing`` for a place that the journal does not have."""
     tell = _printer(as_json=as_json)
-    journal = reader.journal
+    journal, told = reader.journal, 0
     with _in_words():
         start = reader.wait(query.start(journal, grows=not is_file))
         reading = lifecycle_events(journal, start, wanted=query.wanted, follow=False)
@@ -39,8 +39,11 @@ def print_events(reader: JournalReader, query: Query, *, is_file: bool, as_json:
             while (batch := reader.wait(_next(reading))) is not None:
                 for event in batch.events:
                     tell(event)
+                    told += 1
         finally:
             reader.wait(reading.aclose())
+    if not told and not as_json:
+        remark("nothing of what is asked for is recorded")
 
 
 def follow_events(source: JournalSource, cluster: str, query: Query, *, for_: str | None, as_json: bool) -> None:

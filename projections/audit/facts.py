@@ -1,4 +1,4 @@
-"""Which facts of a journal audit rests on: these alone are kept when the rest goes.
+"""Which facts of a journal audit rests on: these alone are kept when the rest goes; and what they say of a restart.
 
 What is not named here is kept. A fact that is left out must not change any row: the fold looks at nothing else.
 """
@@ -6,15 +6,17 @@ What is not named here is kept. A fact that is left out must not change any row:
 from typing import Final
 
 from lws_events.commands import SetTimer
-from lws_events.decisions import Decision
+from lws_events.decisions import Decision, GroupRecreationStarted
 from lws_events.events import (
     DifferenceFound,
     EpochStarted,
     Fact,
     LogCaptured,
     ObjectNotRecorded,
+    PodDeleted,
     PodGroupDeleted,
     PodGroupObserved,
+    PodObserved,
     RevisionDeleted,
     RevisionObserved,
     ServiceDeleted,
@@ -25,6 +27,7 @@ from lws_events.events import (
     StatefulSetObserved,
     TimerFired,
 )
+from projections.journal import RecordedEvent
 
 _OF_NO_INTEREST: Final = frozenset(
     {
@@ -54,3 +57,12 @@ def audit_rests_on(fact: Fact, decision: Decision | None) -> bool:
     if decision is None:
         return False
     return bool(decision.facts) or any(not isinstance(issued.command, SetTimer) for issued in decision.commands)
+
+
+def why_restarted(event: RecordedEvent, started: GroupRecreationStarted) -> str:
+    """The failure, and by its reason what of Kubernetes itself ended the pod: ``deleted (EvictionByEvictionAPI)``."""
+    fact = event.envelope.fact
+    if not isinstance(fact, PodObserved | PodDeleted) or fact.disruption is None:
+        return started.failure
+    is_of_it = event.address is not None and event.address.name == started.failed_pod
+    return f"{started.failure} ({fact.disruption.reason})" if is_of_it else started.failure

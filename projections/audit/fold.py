@@ -21,7 +21,7 @@ from projections.audit.capacity import Capacity, Gap
 from projections.audit.changes import Changes
 from projections.audit.commands import Commands
 from projections.audit.effects import Effects
-from projections.audit.facts import audit_rests_on
+from projections.audit.facts import audit_rests_on, why_restarted
 from projections.audit.rollouts import Rollouts
 from projections.audit.rows import (
     CAPACITY,
@@ -184,7 +184,7 @@ class SetAudit:
             match fact:
                 case GroupRecreationStarted():
                     what = f"group {fact.group} is recreated as a whole, because of pod {fact.failed_pod}"
-                    row = self._row(event, RESTART, what, pod=fact.failed_pod, because=fact.failure)
+                    row = self._row(event, RESTART, what, pod=fact.failed_pod, because=why_restarted(event, fact))
                 case LeaderReplacementStarted():
                     what = f"the leader of group {fact.group} is replaced so that the rollout goes on"
                     row = self._row(event, REPLACEMENT, what, pod=fact.group, because=fact.because)

@@ -74,6 +74,7 @@ def test_what_it_stops_at(journal: JournalBuilder, expression: str, sequences: l
         ("restrat", "no condition 'restrat'", "did you mean restart?"),
         ("colour=blue", "no condition 'colour'", "known are restart, failure"),
         ("command=DeletePod", "no command 'DeletePod'", "DeleteLeaderPod"),
+        ("colour=", "no condition 'colour'", "known are restart, failure"),
         ("fact=PodGone", "no fact 'PodGone'", "Pod"),
         ("pod=", "pod= lacks its value", "about this pod"),
         ("condition=Available=Maybe", "becomes True or False", "condition=Available=False"),

@@ -11,6 +11,7 @@ from lws_events.commands import AnyCommand, DeleteLeaderPod, SetTimer
 from lws_events.decisions import GroupRecreationStarted
 from lws_events.events import SetDeleted, SetObserved, SpecChangeRequested
 from lws_events.subjects import SetName
+from lws_events.views import Disruption
 from projections.audit.capacity import WANTED_MAX, Capacity
 from projections.audit.fields import changed_fields
 from projections.audit.fold import audit
@@ -253,6 +254,20 @@ def test_reasons_and_users_are_counted() -> None:
     [found] = report(rows(journal))
     assert found.spec_changes_by_user == found.restarts_by_reason == {"alice": 2, "bob": 1}
     assert found.spec_changes == found.restarts == 3
+
+
+@pytest.mark.parametrize(
+    ("pod", "because"), [("sample-0-1", "deleted (EvictionByEvictionAPI)"), ("sample-0", "deleted")]
+)
+def test_a_restart_names_what_of_kubernetes_ended_the_pod(pod: str, because: str) -> None:
+    journal = JournalBuilder()
+    journal.pod_deleted(pod, uid="w", disruption=Disruption("EvictionByEvictionAPI", "Eviction API: evicting"))
+    fact = GroupRecreationStarted(
+        group="sample-0", leader="sample-0", leader_uid="l", failed_pod="sample-0-1", failed_uid="w", failure="deleted"
+    )
+    journal.decided(facts=[fact])
+    [restart] = of_kind(rows(journal), "restart")
+    assert restart.because == because
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_recorded_journals_add_up(path: Path) -> None:
 def test_the_incident_in_a_report() -> None:
     [report] = json.loads(run("report", "llama", "--file", INCIDENT, "-o", "json").stdout)
     assert report["restarts"] == 3
-    assert report["restarts_by_reason"]["deleted"] == 2
+    assert report["restarts_by_reason"]["deleted (EvictionByEvictionAPI)"] == 2
     changes = {"releases@example.test": 1, "on-call@example.test": 1}
     assert (report["rollouts"], report["spec_changes_by_user"]) == (1, changes)
     text = run("report", "--file", INCIDENT, "-o", "markdown").stdout
@@ -156,3 +156,11 @@ def test_a_break_in_the_running_hash_is_shown(tmp_path: Path) -> None:
 def test_help_teaches() -> None:
     assert "lws-events audit report" in run("--help").stdout
     assert "--archive" in run("rows", "--help").stdout
+
+
+def test_an_audit_without_rows_says_so(file: Path) -> None:
+    result = run("--file", file, "--since", "2999-01-01")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert "nothing of what is asked for is recorded" in result.stderr
+    quiet = run("--file", file, "--since", "2999-01-01", "-o", "jsonl")
+    assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (0, "", "")

@@ -108,3 +108,11 @@ def test_what_cannot_be_meant(file: Path, arguments: tuple[str, ...], exit_code:
     assert result.exit_code == exit_code, result.output
     assert words in result.output
     assert "hint: " in result.output
+
+
+def test_that_there_is_nothing_is_said_to_people_alone(file: Path) -> None:
+    nothing = run("sample", "--group", "99", "--file", file)
+    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    assert "nothing of what is asked for is recorded" in nothing.stderr
+    quiet = run("sample", "--group", "99", "--file", file, "-o", "json")
+    assert (quiet.exit_code, quiet.output) == (0, "")
