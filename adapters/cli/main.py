@@ -3,6 +3,7 @@
 Nothing heavy is imported here: ``lws-events --help`` must answer at once.
 """
 
+import io
 import os
 import sys
 from typing import Annotated, Any, Final
@@ -139,7 +140,9 @@ app.add_typer(crd.app, name="crd", rich_help_panel="Install")
 
 
 def main() -> None:
-    """Entry point of the program."""
+    """Entry point of the program. It writes UTF-8 in any locale, as kubectl does, and as JSON must be."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
     app(prog_name="lws-events")
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -164,3 +165,13 @@ def test_an_audit_without_rows_says_so(file: Path) -> None:
     assert "nothing of what is asked for is recorded" in result.stderr
     quiet = run("--file", file, "--since", "2999-01-01", "-o", "jsonl")
     assert (quiet.exit_code, quiet.stdout, quiet.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("question", [["why", "llama/0"], ["audit"]])
+def test_arrows_are_written_in_any_locale(question: list[str]) -> None:
+    """The locale of a service or of a remote shell often knows ASCII alone."""
+    program = [sys.executable, "-c", "from adapters.cli.main import main; main()", *question, "--file", str(INCIDENT)]
+    environment = os.environ | {"LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(program, capture_output=True, env=environment, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert "→" in done.stdout.decode() or "└" in done.stdout.decode()
