@@ -7,7 +7,7 @@ import typer
 
 from adapters.cli.moments import parse_at
 from adapters.cli.options import JournalSource, NamespaceOption, Output, OutputOption, reads_journal
-from adapters.cli.replay import AtOption
+from adapters.cli.replay import AtOption, tell_of_the_end
 
 OptionalSet = Annotated[
     str | None, typer.Argument(metavar="[SET]", help="One set with its pods; without it, all sets.", show_default=False)
@@ -44,6 +44,7 @@ def command(
     with open_for_reading(source) as reader:
         name = None if set_name is None else reader.find_set(set_name, namespace=namespace)
         tell_of_the_beginning(reader, until)
+        tell_of_the_end(reader, until)
         if name is None:
             steps = pair(reader.events(to_sequence=until.sequence), reader.decisions())
         else:

@@ -32,6 +32,8 @@ def run(*arguments: str, file: Path = FILE) -> Result:
         ("why", "sample", "--at", "99999"),
         ("why-not", "sample", "--at", "99999"),
         ("what-if", "sample", "--at", "99999"),
+        ("status", "--at", "99999"),
+        ("status", "sample", "--at", "99999"),
     ],
     ids=" ".join,
 )
