@@ -65,8 +65,11 @@ def note_shown(state: Aggregate, fact: events.Fact, *, name: str) -> None:
 
 
 def note_made(state: Aggregate, command: commands.AnyCommand, outcome: events.CommandSucceeded, *, at_ms: int) -> None:
-    """A command made an object. If no watch has shown it, it counts as there all the same."""
-    if not _is_wanted(state, command):
+    """A command made an object. If no watch has shown it, neither that nor its end, it counts as there all the same.
+
+    A watch may be ahead of the answer: what somebody deletes at once is shown and gone while its command is in flight.
+    """
+    if outcome.uid in state.gone or not _is_wanted(state, command):
         return
     known = _shown(state, command)
     if known is None or (known.uid != outcome.uid and precedes(known.resource_version, outcome.resource_version)):

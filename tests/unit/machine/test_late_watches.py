@@ -51,6 +51,26 @@ def test_created_services_and_worker_statefulsets_are_waited_for() -> None:
     assert len(scenario.issued(CreateService)) == len(scenario.issued(CreateWorkerStatefulSet)) == 1
 
 
+@pytest.mark.parametrize("kind", [CreateWorkerStatefulSet, CreateService])
+def test_what_was_shown_and_went_before_its_command_was_answered_is_made_again(kind: type[commands.Command]) -> None:
+    scenario = Scenario(networkConfig={"subdomainPolicy": "UniquePerReplica"})
+    scenario.apply_set()
+    scenario.carry_out()
+    scenario.pod("sample-0", ready=False)
+    made = _only(scenario, kind)
+    scenario.show_result(made)
+    state = scenario.group(0)
+    view = state.worker_set if kind is CreateWorkerStatefulSet else state.service
+    assert view is not None
+    gone = events.StatefulSetDeleted if kind is CreateWorkerStatefulSet else events.ServiceDeleted
+    version = scenario.next_version()
+    kind_of_object = "statefulset" if kind is CreateWorkerStatefulSet else "service"
+    scenario.see(kind_of_object, "sample-0", gone(uid=view.uid, resource_version=version))
+    scenario.succeed(made, uid=view.uid, resource_version=view.resource_version)
+    assert len(scenario.issued(kind)) == 2
+    assert scenario.state.unseen == {}
+
+
 def test_an_applied_leader_statefulset_is_waited_for() -> None:
     scenario = Scenario()
     scenario.apply_set()
