@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adapters.cli.errors import FAILED
-from adapters.cli.options import JournalSource, Output, OutputOption, help_text, reads_journal
+from adapters.cli.options import Output, OutputOption, help_text, reads_journal
 from adapters.cli.seals import SealOption
+from adapters.errors import FAILED
+from adapters.reading.source import JournalSource
 
 if TYPE_CHECKING:
-    from adapters.cli.reading import JournalReader
     from adapters.journal.archive.checking import Check
+    from adapters.reading.reader import JournalReader
 
 PlaceOption = Annotated[
     str,
@@ -47,9 +48,9 @@ def archive(source: JournalSource, to: PlaceOption, output: OutputOption = Outpu
       lws-events journal archive --to s3://backup/journal --nats-url nats://bus:4222
     """
     from adapters.cli.printing import console, print_json
-    from adapters.cli.reading import open_for_reading
     from adapters.journal.archive.segments import Archived, Archiver
     from adapters.journal.archive.store import open_store
+    from adapters.reading.reader import open_for_reading
 
     with open_for_reading(source) as reader:
 
@@ -118,8 +119,8 @@ def check(
       lws-events journal check --archive s3://backup/journal -o json
     """
     from adapters.cli.printing import console, print_json
-    from adapters.cli.reading import open_for_reading
     from adapters.cli.seals import check_lines
+    from adapters.reading.reader import open_for_reading
 
     with open_for_reading(source) as reader:
         found = checked(reader, archive=archive, seal=seal)

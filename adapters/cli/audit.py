@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from adapters.cli.errors import FAILED, WrongUsage
-from adapters.cli.options import JournalSource, help_text, reads_journal
+from adapters.cli.options import help_text, reads_journal
 from adapters.cli.seals import SealOption
 from adapters.cli.timeline import SinceOption, UntilOption
+from adapters.errors import FAILED, WrongUsage
+from adapters.reading.source import JournalSource
 
 if TYPE_CHECKING:
-    from adapters.cli.reading import JournalReader
+    from adapters.reading.reader import JournalReader
     from lws_events.subjects import SetName
     from projections.audit.rows import Asked
 
@@ -139,7 +140,7 @@ def rows(
     """
     from adapters.cli.audit_output import write
     from adapters.cli.audit_reading import begin_reading
-    from adapters.cli.reading import open_for_reading
+    from adapters.reading.reader import open_for_reading
 
     kinds = _kinds(kind)
     with open_for_reading(source) as reader:
@@ -174,7 +175,7 @@ def report(
     from adapters.cli.audit_reading import begin_reading
     from adapters.cli.audit_report import markdown, table
     from adapters.cli.printing import print_json_array
-    from adapters.cli.reading import open_for_reading
+    from adapters.reading.reader import open_for_reading
     from projections.audit.report import report as summed_up
 
     with open_for_reading(source) as reader:
@@ -216,8 +217,8 @@ def _asked(
     kinds: tuple[str, ...] | None = None,
 ) -> "Asked":
     """Durations count back from now; in a file, which is of the past, from its last event."""
-    from adapters.cli.moments import is_duration, moment_ms
     from adapters.cli.selecting import wall_ms
+    from adapters.reading.moments import is_duration, moment_ms
     from lws_events.subjects import set_filter
     from projections.audit.rows import Asked
 

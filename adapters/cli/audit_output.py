@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 import msgspec
 
 from adapters.cli.audit import AuditOutput
-from adapters.cli.errors import NotInstalled, WrongUsage
+from adapters.errors import NotInstalled, WrongUsage
 from projections.audit.rows import COMMAND, EFFECT, ROLLOUT, AuditRow
 from projections.explain import timestamp
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import msgspec
 
 from adapters.cli.printing import remark
-from adapters.cli.reading import JournalReader
 from adapters.journal.audit.reading import Past, known_before, past_of, steps_before
 from adapters.journal.errors import JournalUnavailable
+from adapters.reading.reader import JournalReader
 from lws_events.subjects import SetName
 from projections.audit.fold import audit
 from projections.audit.rows import Asked, AuditRow

@@ -1,9 +1,8 @@
-"""Print what ``why`` and ``why-not`` found: chains, verdicts, what groups wait for; for people, and for programs."""
+"""Print what ``why`` and ``why-not`` found: chains, verdicts, what groups wait for."""
 
 from collections.abc import Iterable, Iterator
-from typing import Any, Final
+from typing import Final
 
-import msgspec
 from rich.text import Text
 
 from projections.explain import timestamp
@@ -26,15 +25,6 @@ def chain_lines(chain: Chain) -> Iterator[Text]:
         if link.rule and link.rule != rule:
             yield Text(f"{'':{_INDENT}}rule: {link.rule}", style="dim")
         rule = link.rule
-
-
-def chain_json(chain: Chain, *, texts: Iterable[str | None] = ()) -> dict[str, Any]:
-    """A chain for programs (docs/why.md). ``texts``: of its logs, in their order, where they were asked for."""
-    found: dict[str, Any] = msgspec.to_builtins(chain)
-    for log, text in zip(found["logs"], texts, strict=False):
-        log["text"] = text
-    began_ms = chain.links[0].at_ms - chain.links[0].elapsed_ms
-    return found | {"began": timestamp(began_ms), "elapsed_ms": chain.elapsed_ms}
 
 
 def log_lines(chain: Chain, texts: Iterable[str | None], *, lines_max: int | None) -> Iterator[Text]:
@@ -64,12 +54,6 @@ def verdict_lines(verdict: Verdict) -> Iterator[Text]:
         yield Text(f"    nothing was decided, because {verdict.because}", style="cyan")
 
 
-def verdict_json(verdict: Verdict) -> dict[str, Any]:
-    """A verdict for programs."""
-    found: dict[str, Any] = msgspec.to_builtins(verdict)
-    return {"at": timestamp(verdict.at_ms)} | found
-
-
 def waiting_lines(waiting: Waiting) -> Iterator[Text]:
     """What a group waits for."""
     if waiting.ready:
@@ -79,12 +63,6 @@ def waiting_lines(waiting: Waiting) -> Iterator[Text]:
     yield Text(f"Group {waiting.group} is {waiting.state}{since} and waits for", style="bold")
     for reason in waiting.waits_for or ("nothing that is known here",):
         yield Text(f"    {reason}")
-
-
-def waiting_json(waiting: Waiting) -> dict[str, Any]:
-    """The same for programs."""
-    found: dict[str, Any] = msgspec.to_builtins(waiting)
-    return found | {"for_ms": waiting.for_ms}
 
 
 def _link_line(link: Link, *, first: bool) -> Text:

@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from adapters.cli.options import JournalSource, Output
+from adapters.cli.options import Output
 from adapters.cli.printing import console, event_json, print_json, progress, remark
-from adapters.cli.reading import JournalReader, open_for_reading
+from adapters.reading.reader import JournalReader, open_for_reading
+from adapters.reading.source import JournalSource
 from adapters.releases.finding import find_release
 from adapters.releases.process import run_release
 from lws_events import __version__, decisions

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import typer
 
-from adapters.cli.errors import NotInstalled
+from adapters.errors import NotInstalled
 
 app = typer.Typer(no_args_is_help=True, help="Generate the CustomResourceDefinition, or check that it is up to date.")
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adapters.cli.errors import OK, CliError, WrongUsage
-from adapters.cli.options import ContextNamespaceOption, JournalSource, Output, OutputOption, reads_journal
+from adapters.cli.options import ContextNamespaceOption, Output, OutputOption, reads_journal
 from adapters.cli.rollout import StallOption, TimeoutOption
+from adapters.errors import OK, PlainError, WrongUsage
+from adapters.reading.source import JournalSource
 
 if TYPE_CHECKING:
     from adapters.cli.watching_rollouts import Limits
@@ -113,7 +114,7 @@ def command(
             text, namespace=namespace, fallback=namespace_of_context(kubeconfig), path=str(filename)
         )
     except (ManifestError, UnicodeDecodeError) as error:
-        raise CliError(str(error)) from error
+        raise PlainError(str(error)) from error
     if follow:
         require_growing(source)
         _require_journal(source)
@@ -132,7 +133,7 @@ def command(
 
 def _require_journal(source: JournalSource) -> None:
     """A journal that cannot be read is told of before anything is applied."""
-    from adapters.cli.reading import open_for_reading
+    from adapters.reading.reader import open_for_reading
 
     with open_for_reading(source):
         pass
@@ -152,7 +153,7 @@ def _apply(manifest: "Manifest", *, kubeconfig: Path | None, force: bool, dry_ru
     except ApiError as error:
         if error.code == _UNAUTHORIZED or error.code >= _SERVER_FAILS:
             raise
-        raise CliError(
+        raise PlainError(
             f"LeaderWorkerSet {name} was refused ({error.reason}): {error.message}", hint=_hint(error)
         ) from error
     if output is Output.JSON:
@@ -242,7 +243,7 @@ def _roll_back(
                 put_back(name, parts, uid=applied.uid, generation=progress.generation, kubeconfig=kubeconfig)
             )
         except ApiError as error:
-            raise CliError(
+            raise PlainError(
                 f"LeaderWorkerSet {name} was not rolled back ({error.reason}): {error.message}",
                 hint=f"only generation {progress.generation} is: somebody may have changed the set since",
             ) from error

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adapters.cli.errors import WrongUsage
-from adapters.cli.options import GroupOption, JournalSource, NamespaceOption, Output, reads_journal
+from adapters.cli.options import GroupOption, NamespaceOption, Output, reads_journal
+from adapters.errors import WrongUsage
+from adapters.reading.source import JournalSource
 
 if TYPE_CHECKING:
-    from adapters.cli.reading import JournalReader
     from adapters.lifecycle_events.queries import Query
+    from adapters.reading.reader import JournalReader
 
 
 SetArgument = Annotated[
@@ -89,7 +90,7 @@ def command(
         print_json(schema_of_event())
         return
     from adapters.cli.lifecycle import follow_events, print_events
-    from adapters.cli.reading import open_for_reading
+    from adapters.reading.reader import open_for_reading
 
     if for_ is not None and not follow:
         raise WrongUsage("--for ends --follow, which is not given", hint="the past ends by itself")
@@ -111,8 +112,8 @@ def command(
 
 def _place(reader: "JournalReader", from_: str, *, is_file: bool) -> str:
     """A duration as the time that it means: it counts back from now, and a file is of the past."""
-    from adapters.cli.moments import is_duration, moment_ms
     from adapters.cli.selecting import wall_ms
+    from adapters.reading.moments import is_duration, moment_ms
     from projections.explain import timestamp
 
     if from_.isdecimal() or not is_duration(from_):

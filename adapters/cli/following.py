@@ -10,14 +10,14 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
-from adapters.cli.errors import NotRunning, WrongUsage
-from adapters.cli.options import JournalSource
-from adapters.cli.reading import CONNECT_SECONDS, JournalReader, connection_settings
+from adapters.errors import NotRunning, WrongUsage
 from adapters.journal.errors import JournalError
 from adapters.journal.port import Journal, Record, Stream
 from adapters.nats.connection import ConnectionSettings, connect
 from adapters.nats.data_directory import DataDirectory
 from adapters.nats.journal import open_journal_for_reading
+from adapters.reading.reader import CONNECT_SECONDS, JournalReader, connection_settings
+from adapters.reading.source import JournalSource
 from lws_events import decisions, events, subjects
 from lws_events.subjects import SetName
 from projections.following import Arrived, Interleaving

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from adapters.cli.archive import add_to as add_archive_commands
-from adapters.cli.errors import WrongUsage
 from adapters.cli.journal_info import add_to as add_info_command
-from adapters.cli.options import JournalSource, Output, OutputOption, help_text, reads_journal
+from adapters.cli.options import Output, OutputOption, help_text, reads_journal
 from adapters.cli.seals import add_to as add_seal_commands
+from adapters.errors import WrongUsage
+from adapters.reading.source import JournalSource
 
 if TYPE_CHECKING:
     from adapters.journal.transfer import Transferred
@@ -44,9 +45,9 @@ def export(
       lws-events journal export incident.jsonl.gz --logs
       lws-events journal export prod.jsonl --nats-url nats://bus:4222 --cluster prod
     """
-    from adapters.cli.reading import open_for_reading
     from adapters.journal.log_file import export_logs, logs_beside
     from adapters.journal.transfer import export_journal
+    from adapters.reading.reader import open_for_reading
 
     with open_for_reading(source) as reader:
         done = reader.wait(export_journal(reader.journal, path))
@@ -96,7 +97,6 @@ def index(path: FromArgument, output: OutputOption = Output.TABLE) -> None:
 
 async def _import(source: JournalSource, path: Path) -> "tuple[Transferred, int | None]":
     """What was imported, and how many logs; None where none lie beside the file."""
-    from adapters.cli.reading import CONNECT_SECONDS, connection_settings
     from adapters.journal.file_format import read_header
     from adapters.journal.log_file import FileLogs, import_logs, logs_beside
     from adapters.journal.transfer import import_journal, restorable
@@ -104,6 +104,7 @@ async def _import(source: JournalSource, path: Path) -> "tuple[Transferred, int 
     from adapters.nats.embedded import EmbeddedServer
     from adapters.nats.journal import open_journal
     from adapters.observability.logs import configure_tool_logs
+    from adapters.reading.reader import CONNECT_SECONDS, connection_settings
 
     configure_tool_logs()
     cluster = read_header(path).cluster

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from adapters.cli.options import JournalSource, Output, OutputOption, help_text, reads_journal
+from adapters.cli.options import Output, OutputOption, help_text, reads_journal
+from adapters.reading.source import JournalSource
 
 if TYPE_CHECKING:
-    from adapters.cli.reading import JournalReader
     from adapters.journal.inspecting import Inspection, KeepInfo, Moment
     from adapters.journal.port import StreamInfo
+    from adapters.reading.reader import JournalReader
 
 ArchiveOption = Annotated[
     str | None,
@@ -35,7 +36,7 @@ def info(source: JournalSource, archive: ArchiveOption = None, output: OutputOpt
       lws-events journal info --archive s3://backup/journal
     """
     from adapters.cli.printing import console, print_json
-    from adapters.cli.reading import open_for_reading
+    from adapters.reading.reader import open_for_reading
 
     if archive is not None:
         answer = asyncio.run(_archived(archive, source.cluster))

@@ -8,18 +8,18 @@ from typing import Final
 
 from rich.text import Text
 
-from adapters.cli.errors import NoSuchThing, NotRunning
 from adapters.cli.following import opened_live, until_another_owner
-from adapters.cli.moments import seconds_ms
-from adapters.cli.options import JournalSource
 from adapters.cli.printing import console, print_json, remark
-from adapters.cli.reading import JournalReader
+from adapters.errors import NoSuchThing, NotRunning
 from adapters.journal.errors import JournalError
 from adapters.journal.port import Journal
 from adapters.lifecycle_events.errors import PositionError
 from adapters.lifecycle_events.positions import Start
 from adapters.lifecycle_events.queries import Query
 from adapters.lifecycle_events.reading import Batch, lifecycle_events
+from adapters.reading.moments import seconds_ms
+from adapters.reading.reader import JournalReader
+from adapters.reading.source import JournalSource
 from projections.lifecycle import CloudEvent, parse_id, short_type
 
 _RETRY_SECONDS_MIN: Final = 0.2

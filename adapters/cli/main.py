@@ -29,9 +29,9 @@ from adapters.cli import (
     what_if,
     why,
 )
-from adapters.cli.errors import OK, explain
 from adapters.cli.go_flags import GoFlagsCommand
 from adapters.cli.options import help_text
+from adapters.errors import OK, explain
 
 _HELP: Final = """
 A LeaderWorkerSet controller whose memory is a journal: every group restart, placement and rollout step has a recorded

@@ -5,15 +5,15 @@ The journal options are written once and added to a command by ``reads_journal``
 
 import functools
 import inspect
-import os
 from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import typer
 
-from adapters.cli.errors import WrongUsage
+from adapters.errors import WrongUsage
+from adapters.reading.source import JournalSource, default_data_dir
 
 _PANEL = "Which journal"
 _NATS_PANEL = "Reaching NATS"
@@ -24,23 +24,6 @@ class Output(StrEnum):
 
     TABLE = "table"
     JSON = "json"
-
-
-class JournalSource(NamedTuple):
-    """Where a journal is: exactly one of the first three is set."""
-
-    data_dir: Path | None = None
-    nats_url: str | None = None
-    file: Path | None = None
-    cluster: str | None = None
-    """None: the only one whose journal is there, else ``default``."""
-    nats_creds: Path | None = None
-    nats_user: str | None = None
-    nats_password: str | None = None
-    nats_token: str | None = None
-    nats_tls_ca: Path | None = None
-    nats_tls_cert: Path | None = None
-    nats_tls_key: Path | None = None
 
 
 SetArgument = Annotated[
@@ -147,20 +130,6 @@ def help_text(command: Callable[..., None]) -> str:
     """The docstring with its paragraphs as one line each, so that they fill any terminal; examples stay as they are."""
     paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
     return "\n\n".join(one if one.startswith("  ") else one.replace("\n", " ") for one in paragraphs)
-
-
-def default_data_dir() -> Path:
-    """``$XDG_STATE_HOME/lws-events``, or the place that the XDG specification gives it without the variable.
-
-    An account without a home, as in a container, has ``/var/lib/lws-events``.
-    """
-    state = os.environ.get("XDG_STATE_HOME", "")
-    if state.startswith("/"):
-        return Path(state) / "lws-events"
-    try:
-        return Path.home() / ".local" / "state" / "lws-events"
-    except RuntimeError:
-        return Path("/var/lib/lws-events")
 
 
 def _one_place(ctx: typer.Context, values: dict[str, Any]) -> JournalSource:

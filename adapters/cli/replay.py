@@ -5,19 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from adapters.cli.errors import NoSuchThing, WrongUsage
-from adapters.cli.moments import parse_at
-from adapters.cli.options import (
-    JournalSource,
-    NamespaceOption,
-    Output,
-    OutputOption,
-    SetArgument,
-    reads_journal,
-)
+from adapters.cli.options import NamespaceOption, Output, OutputOption, SetArgument, reads_journal
+from adapters.errors import NoSuchThing, WrongUsage
+from adapters.reading.moments import parse_at
+from adapters.reading.source import JournalSource
 
 if TYPE_CHECKING:
-    from adapters.cli.reading import JournalReader
+    from adapters.reading.reader import JournalReader
     from projections.breakpoints import Breakpoint
     from projections.debugger import Debugger
     from projections.replay import ReplayedStep, State, Until
@@ -101,7 +95,7 @@ def command(
 
     from adapters.cli.beginnings import tell_of_the_beginning
     from adapters.cli.printing import console
-    from adapters.cli.reading import open_for_reading
+    from adapters.reading.reader import open_for_reading
     from adapters.replaying.opening import beginning_of, debugger_of
 
     points = _Points(at, from_, to, diff, stepping=step or break_on is not None)

@@ -4,15 +4,8 @@ from typing import Annotated
 
 import typer
 
-from adapters.cli.options import (
-    JournalSource,
-    NamespaceOption,
-    Output,
-    OutputOption,
-    SetArgument,
-    help_text,
-    reads_journal,
-)
+from adapters.cli.options import NamespaceOption, Output, OutputOption, SetArgument, help_text, reads_journal
+from adapters.reading.source import JournalSource
 
 app = typer.Typer(no_args_is_help=True, help="Follow rollouts.")
 
@@ -56,8 +49,8 @@ def follow(
     """
     from adapters.cli.following import require_growing
     from adapters.cli.printing import remark
-    from adapters.cli.reading import open_for_reading
     from adapters.cli.watching_rollouts import EXITS, Goal, Limits, RolloutWatch
+    from adapters.reading.reader import open_for_reading
     from projections.rollout_progress import DONE
 
     limits, as_json = Limits.of(stall_after, timeout), output is Output.JSON

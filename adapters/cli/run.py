@@ -43,9 +43,9 @@ def command(
       lws-events run --only-webhooks --webhook-cert-dir /certs --metrics-port 0
     """
     del version  # has been shown
-    from adapters.cli.loading import load_settings
     from adapters.cli.zap_flags import translated
     from adapters.controller import run
+    from adapters.settings.loading import load_settings
 
     config: Path | None = given.pop("config", None)
     settings = load_settings(flags=translated(_addresses(given)), config=config)
@@ -54,7 +54,7 @@ def command(
 
 def _addresses(given: dict[str, Any]) -> dict[str, Any]:
     """A port alone is short for all addresses with that port, and 0 for off."""
-    from adapters.cli.errors import WrongUsage
+    from adapters.errors import WrongUsage
 
     flags = dict(given)
     for short, name in (("health_port", "health_probe_bind_address"), ("metrics_port", "metrics_bind_address")):

@@ -5,14 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adapters.cli.errors import NoSuchThing
-from adapters.cli.options import JournalSource, Output, OutputOption, help_text, reads_journal
+from adapters.cli.options import Output, OutputOption, help_text, reads_journal
+from adapters.errors import NoSuchThing
+from adapters.reading.source import JournalSource
 
 if TYPE_CHECKING:
-    from adapters.cli.reading import JournalReader
     from adapters.journal.archive.checking import Check, Checked
     from adapters.journal.seals.findings import SealNote
     from adapters.journal.seals.walking import Break, Range
+    from adapters.reading.reader import JournalReader
 
 SealOption = Annotated[
     str | None,
@@ -48,7 +49,7 @@ def seal(source: JournalSource, output: OutputOption = Output.TABLE) -> None:
       lws-events journal check --seal 3f0c9a1be2d4
     """
     from adapters.cli.printing import console, print_json
-    from adapters.cli.reading import open_for_reading
+    from adapters.reading.reader import open_for_reading
 
     with open_for_reading(source) as reader:
         found = newest_seal(reader)

@@ -3,15 +3,15 @@
 import time
 from typing import TYPE_CHECKING, NamedTuple
 
-from adapters.cli.errors import WrongUsage
-from adapters.cli.moments import is_duration, moment_ms
 from adapters.cli.subject import Subject, find_subject
+from adapters.errors import WrongUsage
+from adapters.reading.moments import is_duration, moment_ms
 from lws_events.subjects import set_filter
 from projections.entries import CHOICES, Selection, kinds_of
 from projections.groups import group_of_object, group_token
 
 if TYPE_CHECKING:
-    from adapters.cli.reading import JournalReader
+    from adapters.reading.reader import JournalReader
 
 
 class Asked(NamedTuple):

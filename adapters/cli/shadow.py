@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from adapters.cli.errors import FAILED, NoSuchThing, WrongUsage
-from adapters.cli.options import JournalSource, default_data_dir, help_text, reads_journal
+from adapters.cli.options import help_text, reads_journal
 from adapters.cli.run_options import LogFormat, LogLevel
+from adapters.errors import FAILED, NoSuchThing, WrongUsage
+from adapters.reading.source import JournalSource, default_data_dir
 
 if TYPE_CHECKING:
     from projections.shadow_report import Row, ShadowReport
@@ -167,7 +168,7 @@ def report(
       lws-events shadow report --strict
     """
     from adapters.cli.printing import print_json
-    from adapters.cli.reading import open_for_reading
+    from adapters.reading.reader import open_for_reading
     from adapters.shadow.place import PREFIX
     from projections import shadow_report
 
@@ -215,11 +216,11 @@ def _shadows(source: JournalSource) -> JournalSource:
 def _run(given: dict[str, Any], *, patience: str, metrics_bind_address: str) -> int:
     import asyncio
 
-    from adapters.cli.go_durations import duration_seconds
-    from adapters.cli.loading import load_settings
     from adapters.controller.tls_buffers import shrink_tls_buffers
     from adapters.observability.addresses import parse_address
     from adapters.observability.logs import configure_logs
+    from adapters.settings.go_durations import duration_seconds
+    from adapters.settings.loading import load_settings
     from adapters.shadow.process import ShadowSettings, run_until_signalled
 
     try:

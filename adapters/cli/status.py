@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
-from adapters.cli.moments import parse_at
-from adapters.cli.options import JournalSource, NamespaceOption, Output, OutputOption, reads_journal
+from adapters.cli.options import NamespaceOption, Output, OutputOption, reads_journal
 from adapters.cli.replay import AtOption, tell_of_the_end
+from adapters.reading.moments import parse_at
+from adapters.reading.source import JournalSource
 
 OptionalSet = Annotated[
     str | None, typer.Argument(metavar="[SET]", help="One set with its pods; without it, all sets.", show_default=False)
@@ -32,10 +33,11 @@ def command(
       lws-events status
       lws-events status default/sample --at 2026-01-01T12:00:00Z
     """
-    from adapters.cli.beginnings import known_before, tell_of_the_beginning
-    from adapters.cli.errors import NoSuchThing
+    from adapters.cli.beginnings import tell_of_the_beginning
     from adapters.cli.printing import console, pod_group_table, pod_table, print_json, set_table
-    from adapters.cli.reading import open_for_reading
+    from adapters.errors import NoSuchThing
+    from adapters.reading.beginnings import known_before
+    from adapters.reading.reader import open_for_reading
     from projections.journal import pair
     from projections.replay import END
     from projections.status import status, status_of_steps

@@ -10,8 +10,8 @@ from typing import Any, Final
 from rich.console import Console
 from rich.text import Text
 
-from adapters.cli.errors import WrongUsage
 from adapters.cli.printing import event_json
+from adapters.errors import WrongUsage
 from projections.breakpoints import Breakpoint, BreakpointError, parse_breakpoint
 from projections.debugger import Debugger
 from projections.difference import difference

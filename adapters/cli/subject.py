@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from adapters.cli.errors import NoSuchThing
+from adapters.errors import NoSuchThing
 from lws_events import subjects
 from lws_events.subjects import SetName
 
 if TYPE_CHECKING:
-    from adapters.cli.reading import JournalReader
+    from adapters.reading.reader import JournalReader
 
 _WITH_GROUP = 3
 """Parts of ``namespace/set/group``."""

@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adapters.cli.errors import NoSuchThing, WrongUsage
-from adapters.cli.options import GroupOption, JournalSource, NamespaceOption, Output, reads_journal
+from adapters.cli.options import GroupOption, NamespaceOption, Output, reads_journal
+from adapters.errors import NoSuchThing, WrongUsage
+from adapters.reading.source import JournalSource
 
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-    from adapters.cli.reading import JournalReader
     from adapters.cli.selecting import Asked
     from adapters.cli.subject import Subject
+    from adapters.reading.reader import JournalReader
     from projections.entries import Entry, Selection
 
 
@@ -109,8 +110,8 @@ def command(
     """
     from adapters.cli.beginnings import tell_of_the_beginning
     from adapters.cli.printing import remark
-    from adapters.cli.reading import open_for_reading
     from adapters.cli.selecting import Asked
+    from adapters.reading.reader import open_for_reading
 
     asked = Asked(subject, group, namespace, only, since, until, from_sequence)
     if follow:
@@ -146,8 +147,8 @@ def _print(
     """Whether there was anything to print for people."""
     from itertools import chain
 
-    from adapters.cli.beginnings import known_before
     from adapters.cli.printing import console, entry_json, entry_lines, print_json_array
+    from adapters.reading.beginnings import known_before
     from projections.timeline import timeline
 
     steps = chain(known_before(reader, meant.set_name), reader.steps_of(meant.set_name))
@@ -174,8 +175,8 @@ def _print_lines(screen: "Console", lines: Iterable["Text"]) -> bool:
 def _page(
     reader: "JournalReader", source: JournalSource, meant: "Subject", selection: "Selection", *, routine: bool
 ) -> str:
-    from adapters.cli.beginnings import known_before
     from adapters.pages.timeline import timeline_page
+    from adapters.reading.beginnings import known_before
     from projections.journal import about
     from projections.lanes import Lanes
     from projections.timeline import Timeline
@@ -201,12 +202,12 @@ def _page(
 def _follow(source: JournalSource, asked: "Asked", for_: str | None, *, routine: bool, output: TimelineOutput) -> None:
     import asyncio
 
-    from adapters.cli.beginnings import known_before
     from adapters.cli.following import Following, require_growing
-    from adapters.cli.moments import seconds_ms
     from adapters.cli.printing import console, entry_json, entry_lines, print_json, remark
-    from adapters.cli.reading import open_for_reading
     from adapters.cli.selecting import wall_ms
+    from adapters.reading.beginnings import known_before
+    from adapters.reading.moments import seconds_ms
+    from adapters.reading.reader import open_for_reading
     from projections.following import Arrived
     from projections.timeline import Timeline
 

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from adapters.cli.errors import WrongUsage
-from adapters.cli.options import JournalSource, reads_journal
+from adapters.cli.options import reads_journal
+from adapters.errors import WrongUsage
+from adapters.reading.source import JournalSource
 
 if TYPE_CHECKING:
     from adapters.journal.port import Journal
@@ -64,11 +65,11 @@ async def _serve(source: JournalSource, address: "Address") -> None:
     import contextlib
     import signal
 
-    from adapters.cli.reading import open_journal_of
     from adapters.controller.errors import listening
     from adapters.lifecycle_events.web import add_lifecycle_routes
     from adapters.observability.logs import configure_tool_logs
     from adapters.observability.serving import serving
+    from adapters.reading.reader import open_journal_of
     from adapters.web.access import Access
     from adapters.web.api import add_page_routes
     from adapters.web.application import web_application

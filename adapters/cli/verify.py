@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from adapters.cli.errors import FAILED
-from adapters.cli.options import JournalSource, Output, OutputOption, reads_journal
+from adapters.cli.options import Output, OutputOption, reads_journal
+from adapters.errors import FAILED
+from adapters.reading.source import JournalSource
 
 if TYPE_CHECKING:
     from projections.verify import Difference, Verification
@@ -48,8 +49,8 @@ def command(*, source: JournalSource, against: AgainstOption = None, output: Out
             raise typer.Exit(FAILED)
         return
     from adapters.cli.printing import print_json, progress
-    from adapters.cli.reading import open_for_reading
     from adapters.journal.snapshots.beginning import begin
+    from adapters.reading.reader import open_for_reading
     from lws_events.fleet import Fleet
     from projections.verify import verify
 

@@ -14,15 +14,15 @@ import msgspec
 from rich.status import Status
 from rich.text import Text
 
-from adapters.cli.errors import FAILED as EXIT_FAILED
-from adapters.cli.errors import OK, NotRunning
 from adapters.cli.following import Following
-from adapters.cli.moments import seconds_ms
-from adapters.cli.options import JournalSource
 from adapters.cli.printing import console, print_json, remark
-from adapters.cli.reading import open_for_reading
 from adapters.cli.selecting import wall_ms
+from adapters.errors import FAILED as EXIT_FAILED
+from adapters.errors import OK, NotRunning
 from adapters.journal.errors import JournalError
+from adapters.reading.moments import seconds_ms
+from adapters.reading.reader import open_for_reading
+from adapters.reading.source import JournalSource
 from lws_events.subjects import SetName
 from projections.explain import timestamp
 from projections.following import Arrived

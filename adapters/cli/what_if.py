@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adapters.cli.errors import FAILED, CliError, NoSuchThing, WrongUsage
-from adapters.cli.moments import parse_at
-from adapters.cli.options import JournalSource, NamespaceOption, Output, OutputOption, reads_journal
+from adapters.cli.options import NamespaceOption, Output, OutputOption, reads_journal
 from adapters.cli.replay import tell_of_the_end
+from adapters.errors import FAILED, NoSuchThing, PlainError, WrongUsage
+from adapters.reading.moments import parse_at
+from adapters.reading.source import JournalSource
 
 if TYPE_CHECKING:
     from adapters.simulation.objects import Object
@@ -180,7 +181,7 @@ def command(
     except NoSuchSetError as error:
         raise NoSuchThing(str(error)) from error
     except (QuestionError, InventoryError) as error:
-        raise CliError(str(error)) from error
+        raise PlainError(str(error)) from error
     _print(told, output)
     if not told.finishes:
         raise typer.Exit(FAILED)
@@ -219,13 +220,13 @@ def _text(path: Path) -> str:
     try:
         return sys.stdin.read() if str(path) == "-" else path.read_text()
     except UnicodeDecodeError as error:
-        raise CliError(f"{path} cannot be read: {error}") from error
+        raise PlainError(f"{path} cannot be read: {error}") from error
 
 
 def _of_journal(source: JournalSource, at: str | None, nodes: "list[Object]") -> "State":
     from adapters.cli.printing import progress
-    from adapters.cli.reading import open_for_reading
     from adapters.journal.snapshots.beginning import begin
+    from adapters.reading.reader import open_for_reading
     from adapters.what_if.asking import OfJournal
     from adapters.what_if.past import Beginning, past_of
     from projections.journal import pair

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from adapters.cli.errors import NoSuchThing, WrongUsage
-from adapters.cli.options import GroupOption, JournalSource, NamespaceOption, Output, OutputOption, reads_journal
+from adapters.cli.options import GroupOption, NamespaceOption, Output, OutputOption, reads_journal
+from adapters.errors import NoSuchThing, WrongUsage
+from adapters.reading.source import JournalSource
 
 if TYPE_CHECKING:
-    from adapters.cli.reading import JournalReader
     from adapters.cli.subject import Subject
+    from adapters.reading.reader import JournalReader
     from projections.why.decision import Point
     from projections.why.model import Chain
 
@@ -98,11 +99,12 @@ def command(
       lws-events why sample --at 118 -o json
     """
     from adapters.cli.beginnings import tell_of_the_beginning
-    from adapters.cli.chains import chain_json, chain_lines, log_lines
-    from adapters.cli.moments import parse_at
+    from adapters.cli.chains import chain_lines, log_lines
     from adapters.cli.printing import console, print_json_array, remark
-    from adapters.cli.reading import open_for_reading
     from adapters.cli.replay import tell_of_the_end
+    from adapters.reading.moments import parse_at
+    from adapters.reading.reader import open_for_reading
+    from projections.why.as_json import chain_json
 
     with open_for_reading(source) as reader:
         meant = _subject(reader, subject, namespace=namespace, group=group, at=at)
@@ -148,15 +150,17 @@ def why_not(
     """
     from itertools import chain
 
-    from adapters.cli.beginnings import known_before, tell_of_the_beginning
-    from adapters.cli.chains import verdict_json, verdict_lines, waiting_json, waiting_lines
-    from adapters.cli.moments import parse_at
+    from adapters.cli.beginnings import tell_of_the_beginning
+    from adapters.cli.chains import verdict_lines, waiting_lines
     from adapters.cli.printing import console, print_json, remark
-    from adapters.cli.reading import open_for_reading
     from adapters.cli.replay import tell_of_the_end
     from adapters.cli.selecting import wall_ms
+    from adapters.reading.beginnings import known_before
+    from adapters.reading.moments import parse_at
+    from adapters.reading.reader import open_for_reading
     from adapters.replaying.opening import beginning_of
     from projections.groups import group_of_object
+    from projections.why.as_json import verdict_json, waiting_json
     from projections.why.verdict import Verdict, verdicts
     from projections.why.waits import waits
 
@@ -218,8 +222,8 @@ def _chains(
     from collections import deque
     from itertools import chain
 
-    from adapters.cli.beginnings import known_before
     from adapters.cli.printing import remark
+    from adapters.reading.beginnings import known_before
     from projections.why.decision import decision_at
     from projections.why.stories import stories
 
@@ -244,7 +248,7 @@ def _is_after(chain: "Chain", point: "Point") -> bool:
 
 
 def _point(at: str) -> "Point":
-    from adapters.cli.moments import parse_at
+    from adapters.reading.moments import parse_at
     from projections.why.decision import Point
 
     until = parse_at(at)

@@ -8,7 +8,7 @@ people can read at level ``info``, and only the flag itself means the mode: cons
 from collections.abc import Mapping
 from typing import Any, Final
 
-from adapters.cli.errors import WrongUsage
+from adapters.errors import WrongUsage
 
 _LEVELS: Final = {"debug": "debug", "info": "info", "error": "error", "panic": "error"}
 _DEVELOPMENT: Final = {"log_format": "console", "log_level": "debug", "log_stack_traces": "error"}

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from adapters.cli.settings import Settings
+    from adapters.settings.controller import Settings
 
 
 def run(settings: "Settings", *, config: "Path | None" = None) -> int:
@@ -14,17 +14,17 @@ def run(settings: "Settings", *, config: "Path | None" = None) -> int:
     What it is configured to do is logged first; ``config`` is the file, if one was read.
 
     Raises what keeps it from starting; where log lines are JSON that is a log line too, and an exit code of
-    ``adapters.cli.errors``.
+    ``adapters.errors``.
     """
     import asyncio
 
     import structlog
 
-    from adapters.cli.errors import explain
-    from adapters.cli.loading import effective
     from adapters.controller.process import run_until_signalled
     from adapters.controller.tls_buffers import shrink_tls_buffers
+    from adapters.errors import explain
     from adapters.observability.logs import configure_logs
+    from adapters.settings.loading import effective
 
     configure_logs(
         level=settings.log_level,

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from typing import Final
 
-from adapters.cli.errors import CliError
+from adapters.errors import PlainError
 from adapters.journal.errors import Fenced
 
 _OVERTAKEN: Final = (
@@ -14,7 +14,7 @@ _OVERTAKEN: Final = (
 )
 
 
-class CannotListen(CliError):  # noqa: N818 (the name says what happened)
+class CannotListen(PlainError):  # noqa: N818 (the name says what happened)
     """A port cannot be had."""
 
 

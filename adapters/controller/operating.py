@@ -15,7 +15,7 @@ from adapters.observability.metrics import Metrics
 from adapters.observability.serving import metrics_application, metrics_certificate, serving
 
 if TYPE_CHECKING:
-    from adapters.cli.settings import Settings
+    from adapters.settings.controller import Settings
 
 _log = structlog.get_logger(__name__)
 

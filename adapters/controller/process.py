@@ -46,7 +46,7 @@ from lws_events.fleet import Fleet
 from lws_events.gang import configured
 
 if TYPE_CHECKING:
-    from adapters.cli.settings import Settings
+    from adapters.settings.controller import Settings
 
 _REQUESTS_SECONDS: Final = 2.0
 """What is spent at the end on recording who asked for what; the last few reviews are not worth more."""

@@ -8,8 +8,8 @@ from adapters.nats.connection import Connection
 from adapters.observability.metrics import Metrics
 
 if TYPE_CHECKING:
-    from adapters.cli.settings import Settings
     from adapters.lifecycle_events.publisher import LifecyclePublisher
+    from adapters.settings.controller import Settings
 
 
 def lifecycle_publisher(

@@ -20,7 +20,7 @@ from adapters.webhooks.relay import Deliver, RequestRelay
 from adapters.webhooks.tls import LiveCertificate
 
 if TYPE_CHECKING:
-    from adapters.cli.settings import Settings
+    from adapters.settings.controller import Settings
 
 _log = structlog.get_logger(__name__)
 

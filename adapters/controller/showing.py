@@ -21,7 +21,7 @@ from adapters.web.page import page_of_controller, page_of_journal
 from lws_events.fleet import Fleet
 
 if TYPE_CHECKING:
-    from adapters.cli.settings import Settings
+    from adapters.settings.controller import Settings
 
 _log = structlog.get_logger(__name__)
 

@@ -14,10 +14,9 @@ from typing import Final
 import msgspec
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
-from adapters.cli.errors import CliError
-from adapters.cli.settings import Settings
 from adapters.controller.process import run_controller
 from adapters.demo import sample
+from adapters.errors import PlainError
 from adapters.journal.errors import JournalError, JournalMissing
 from adapters.journal.port import Journal
 from adapters.kubernetes import resources
@@ -26,6 +25,7 @@ from adapters.kubernetes.credentials import FixedCredentials
 from adapters.nats.connection import ConnectionSettings, connect
 from adapters.nats.data_directory import DataDirectory
 from adapters.nats.journal import open_journal_for_reading
+from adapters.settings.controller import Settings
 from adapters.simulation import Simulation, SimulationSettings, racks
 from adapters.simulation.http import ClusterServer
 from adapters.simulation.set_admission import set_admission
@@ -42,7 +42,7 @@ _ENDED: Final = "the controller ended; the last lines of its log are above"
 _RACKS: Final = 4
 
 
-class DemoFailed(CliError):  # noqa: N818 (the name says what happened)
+class DemoFailed(PlainError):  # noqa: N818 (the name says what happened)
     """The demo cannot go on; its journal is kept."""
 
 

@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from adapters.cli.chains import chain_lines
-from adapters.cli.options import JournalSource
 from adapters.cli.printing import console, entry_lines, pod_table
-from adapters.cli.reading import open_for_reading
 from adapters.demo import sample
 from adapters.demo.stage import CLUSTER, SET, Stage, set_up
+from adapters.reading.reader import open_for_reading
+from adapters.reading.source import JournalSource
 from lws_events.fleet import Fleet
 from projections.status import SetRow
 from projections.timeline import timeline

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from adapters.cli.options import JournalSource, default_data_dir
-from adapters.cli.reading import JournalReader, open_for_reading
 from adapters.journal.errors import JournalDamaged
 from adapters.journal.snapshots.beginning import begin
+from adapters.reading.reader import JournalReader, open_for_reading
+from adapters.reading.source import JournalSource, default_data_dir
 from lws_events.fleet import Fleet
 from lws_events.subjects import SetName
 from projections.debugger import Debugger

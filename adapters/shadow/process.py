@@ -32,7 +32,7 @@ from adapters.shadow.shadow import Shadow
 from lws_events.gang import configured
 
 if TYPE_CHECKING:
-    from adapters.cli.settings import Settings
+    from adapters.settings.controller import Settings
 
 _log = structlog.get_logger(__name__)
 

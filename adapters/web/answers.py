@@ -6,9 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from adapters.cli.beginnings import known_before
-from adapters.cli.chains import chain_json, verdict_json, waiting_json
-from adapters.cli.reading import JournalReader
+from adapters.reading.beginnings import known_before
+from adapters.reading.reader import JournalReader
 from adapters.replaying.opening import beginning_of
 from adapters.web.history import History
 from adapters.web.page import Page
@@ -24,6 +23,7 @@ from projections.overview.group import group_view
 from projections.overview.hindsight import fewer_lanes, groups_with_lanes, known_at
 from projections.overview.sets import set_line, sort_key
 from projections.replay import Until
+from projections.why.as_json import chain_json, verdict_json, waiting_json
 from projections.why.verdict import verdicts
 from projections.why.waits import waiting
 

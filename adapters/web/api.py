@@ -8,8 +8,8 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from adapters.cli.errors import CliError
-from adapters.cli.moments import parse_at
+from adapters.errors import PlainError
+from adapters.reading.moments import parse_at
 from adapters.web import answers
 from adapters.web.changes import Told
 from adapters.web.errors import QuestionRefused
@@ -37,7 +37,7 @@ def add_page_routes(application: web.Application, page: Page) -> None:
         async def handler(request: web.Request) -> web.StreamResponse:
             try:
                 found = await question(page, request)
-            except CliError as error:
+            except PlainError as error:
                 raise QuestionRefused(str(error), hint=error.hint) from error
             body = msgspec.json.encode(found)
             response = web.Response(

@@ -11,9 +11,9 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Protocol, TypeVar
 
-from adapters.cli.reading import JournalReader
 from adapters.journal.errors import JournalError
 from adapters.journal.port import Journal
+from adapters.reading.reader import JournalReader
 from adapters.web.bridging import IO_SECONDS_MAX, bridged
 from adapters.web.errors import Busy
 

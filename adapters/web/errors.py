@@ -7,10 +7,10 @@ QuestionRefused   an answer of the API with its HTTP status, in words, with a hi
 """
 # ruff: noqa: N818 - the names say what happened
 
-from adapters.cli.errors import CliError
+from adapters.errors import PlainError
 
 
-class WebError(CliError):
+class WebError(PlainError):
     """The page cannot be served as it was asked for."""
 
 

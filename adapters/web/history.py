@@ -9,8 +9,8 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Final
 
-from adapters.cli.beginnings import known_before
-from adapters.cli.reading import JournalReader
+from adapters.reading.beginnings import known_before
+from adapters.reading.reader import JournalReader
 from adapters.web.desk import Rest
 from adapters.web.places import decisions_from, epoch_before, first_of_window
 from adapters.web.settled import Settling

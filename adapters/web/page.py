@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from adapters.cli.reading import JournalReader
 from adapters.journal.port import Journal
+from adapters.reading.reader import JournalReader
 from adapters.web.changes import Changes
 from adapters.web.desk import Desk
 from adapters.web.past import Past

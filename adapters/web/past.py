@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
-from adapters.cli.reading import JournalReader
+from adapters.reading.reader import JournalReader
 from adapters.replaying.opening import Beginning, beginning_of
 from adapters.web.desk import Desk
 from adapters.web.errors import NotThere

@@ -4,9 +4,9 @@ import contextlib
 from collections.abc import Callable
 from typing import Final
 
-from adapters.cli.reading import JournalReader
 from adapters.journal.file import FileStream
 from adapters.journal.port import Record, Stream
+from adapters.reading.reader import JournalReader
 from lws_events import decisions, events, subjects
 from lws_events.subjects import SetName
 

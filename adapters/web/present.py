@@ -5,10 +5,10 @@ from collections.abc import Callable, Generator, Mapping
 from functools import partial
 from typing import Protocol, TypeVar
 
-from adapters.cli.reading import JournalReader
 from adapters.journal.errors import JournalDamaged
 from adapters.journal.snapshots.beginning import begin
 from adapters.journal.snapshots.generations import Ahead
+from adapters.reading.reader import JournalReader
 from adapters.web.desk import Desk
 from adapters.web.errors import Busy
 from adapters.web.places import decisions_from, epoch_before

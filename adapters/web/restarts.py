@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
-from adapters.cli.reading import JournalReader
+from adapters.reading.reader import JournalReader
 from adapters.web.desk import Desk
 from adapters.web.places import decisions_since
 from lws_events import decisions, subjects

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Final
 
-from adapters.cli.reading import JournalReader
+from adapters.reading.reader import JournalReader
 from adapters.web.desk import Rest
 from lws_events import decisions
 from projections.journal import Step

@@ -17,10 +17,10 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from adapters.cli.options import JournalSource
-from adapters.cli.reading import open_for_reading
 from adapters.journal.file_format import JournalFileWriter, StreamKind
 from adapters.journal.port import Record
+from adapters.reading.reader import open_for_reading
+from adapters.reading.source import JournalSource
 from lws_events.fleet import Fleet
 from lws_events.subjects import SetName, decision_subject, event_subject, parse
 from projections.journal import pair

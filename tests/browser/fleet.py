@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from adapters.cli.settings import Settings
 from adapters.controller.process import run_controller
 from adapters.journal.transfer import export_journal
 from adapters.nats.connection import connect
 from adapters.nats.embedded import server_for_reading
 from adapters.nats.journal import open_journal_for_reading
+from adapters.settings.controller import Settings
 from adapters.simulation import Simulation, SimulationSettings, kinds, objects, racks
 from adapters.simulation.http import ClusterServer, ServerSettings
 from adapters.simulation.kubelets import KubeletSettings

@@ -9,9 +9,9 @@ from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
-from adapters.cli.settings import Settings
 from adapters.controller.process import run_controller
 from adapters.demo.sample import NAME, SAMPLE
+from adapters.settings.controller import Settings
 from adapters.simulation import Simulation, kinds, objects, racks
 from adapters.simulation.http import ClusterServer, ServerSettings
 from adapters.simulation.set_admission import set_admission

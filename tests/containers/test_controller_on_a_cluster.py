@@ -15,7 +15,6 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from adapters.cli.settings import Settings
 from adapters.controller.process import run_controller
 from adapters.journal.errors import JournalError
 from adapters.journal.port import Journal, Message
@@ -24,6 +23,7 @@ from adapters.nats.connection import Connection, ConnectionSettings, connect
 from adapters.nats.journal import open_journal_for_reading
 from adapters.nats.stream import NatsEventStream
 from adapters.nats.stream_names import StreamNames
+from adapters.settings.controller import Settings
 from lws_events import decisions, events
 from lws_events.fleet import Fleet
 from projections.journal import RecordedDecision, RecordedEvent

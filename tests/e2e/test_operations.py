@@ -16,8 +16,8 @@ import pytest
 import pytest_asyncio
 import yaml
 
-from adapters.cli.loading import load_settings
-from adapters.cli.settings import Settings
+from adapters.settings.controller import Settings
+from adapters.settings.loading import load_settings
 from tests.controlplane.api import Api
 from tests.controlplane.build import binaries
 from tests.controlplane.certificates import make_authority

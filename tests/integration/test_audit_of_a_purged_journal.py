@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 
 from adapters.cli.audit_reading import begin_reading
-from adapters.cli.options import JournalSource
-from adapters.cli.reading import open_for_reading
 from adapters.controller.keeping import Keeping
 from adapters.journal.archive.restoring import restore_file
 from adapters.journal.archive.segments import Archiver
@@ -23,6 +21,8 @@ from adapters.journal.transfer import export_journal, import_journal, restorable
 from adapters.nats.connection import connect
 from adapters.nats.embedded import EmbeddedServer
 from adapters.nats.journal import open_journal
+from adapters.reading.reader import open_for_reading
+from adapters.reading.source import JournalSource
 from lws_events.subjects import SetName
 from projections.audit.report import report
 from projections.audit.rows import Asked, AuditRow

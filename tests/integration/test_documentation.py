@@ -18,8 +18,8 @@ import typer.main
 import yaml
 
 from adapters.cli import main
-from adapters.cli.settings import Settings
 from adapters.demo.sample import SAMPLE
+from adapters.settings.controller import Settings
 from tests.pages import LEFT_OUT, blocks, missing
 from tests.shown import commands_of, recorded_pages, written_anew
 

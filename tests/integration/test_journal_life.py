@@ -11,8 +11,6 @@ from pathlib import Path
 import pytest
 
 from adapters.cli.audit_reading import begin_reading
-from adapters.cli.options import JournalSource
-from adapters.cli.reading import open_for_reading
 from adapters.controller.caretaking import Caretaker
 from adapters.controller.engine import Engine
 from adapters.controller.keeping import Keeping
@@ -32,6 +30,8 @@ from adapters.nats import wire
 from adapters.nats.connection import Connection, connect
 from adapters.nats.embedded import EmbeddedServer
 from adapters.nats.journal import open_journal
+from adapters.reading.reader import open_for_reading
+from adapters.reading.source import JournalSource
 from lws_events import events
 from lws_events.fleet import Fleet
 from projections.audit.rows import Asked, AuditRow

@@ -9,9 +9,9 @@ import pytest
 from typer.testing import CliRunner
 
 from adapters.cli import main
-from adapters.cli.options import JournalSource
-from adapters.cli.reading import open_for_reading
 from adapters.journal.transfer import export_journal
+from adapters.reading.reader import open_for_reading
+from adapters.reading.source import JournalSource
 from adapters.replaying.opening import beginning_of, open_past
 from lws_events.subjects import SetName
 from projections.replay import END, Until

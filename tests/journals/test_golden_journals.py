@@ -11,8 +11,8 @@ from typing import Final, TypeVar
 
 import pytest
 
-from adapters.cli.options import JournalSource
-from adapters.cli.reading import open_for_reading
+from adapters.reading.reader import open_for_reading
+from adapters.reading.source import JournalSource
 from lws_events import decisions
 from lws_events.decisions import (
     FailureLeftAlone,

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.cli.options import JournalSource
-from adapters.cli.reading import open_for_reading
+from adapters.reading.reader import open_for_reading
+from adapters.reading.source import JournalSource
 from adapters.replaying.opening import open_past
 from lws_events.fleet import Fleet
 from lws_events.subjects import SetName

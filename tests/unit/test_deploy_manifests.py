@@ -9,8 +9,8 @@ import yaml
 
 from adapters.admission_requests import wire as requests_wire
 from adapters.admission_requests.authority import CONFIG_MAP
-from adapters.cli.loading import load_settings
 from adapters.kubernetes.election import LEASE_NAME
+from adapters.settings.loading import load_settings
 from adapters.webhooks import manifests
 from adapters.webhooks.configuration import MUTATING, RECORDING, SECRET, SERVICE, VALIDATING
 

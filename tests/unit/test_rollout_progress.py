@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.cli.options import JournalSource
-from adapters.cli.reading import open_for_reading
+from adapters.reading.reader import open_for_reading
+from adapters.reading.source import JournalSource
 from lws_events import subjects
 from lws_events.decisions import GroupChanged, GroupKept, RolloutBlocked, RolloutStepped
 from lws_events.events import SetDeleted

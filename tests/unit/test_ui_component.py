@@ -6,7 +6,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from adapters.cli.settings import Settings
+from adapters.settings.controller import Settings
 
 DEPLOY: Final = Path(__file__).parents[2] / "deploy"
 COMPONENT: Final = DEPLOY / "components" / "ui"

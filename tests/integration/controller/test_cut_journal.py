@@ -5,13 +5,13 @@ from pathlib import Path
 
 import msgspec
 
-from adapters.cli.options import JournalSource
 from adapters.journal.archive.checking import check_journal
 from adapters.journal.archive.restoring import archived_cluster, restore_file
 from adapters.journal.archive.store import open_store
 from adapters.journal.file import open_file
 from adapters.journal.file_format import read_file
 from adapters.journal.seals.walking import Range
+from adapters.reading.source import JournalSource
 from projections.audit.report import report
 from tests.integration.controller.clusters import Cluster
 from tests.integration.controller.conftest import MakeProgram

@@ -10,12 +10,12 @@ import pytest
 import pytest_asyncio
 import structlog
 
-from adapters.cli.settings import Settings
 from adapters.controller.process import run_controller
 from adapters.journal.archive.checking import check_journal
 from adapters.kubernetes.election import ElectionSettings
 from adapters.nats.connection import ConnectionSettings, connect
 from adapters.nats.journal import open_journal_for_reading
+from adapters.settings.controller import Settings
 from adapters.simulation import kinds, objects
 from tests.controlplane.api import eventually
 from tests.e2e.tcp_proxy import TcpProxy

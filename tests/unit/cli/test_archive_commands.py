@@ -10,11 +10,11 @@ from typer import Typer
 from typer.testing import CliRunner, Result
 
 from adapters.cli import journal
-from adapters.cli.errors import explain
-from adapters.cli.settings import Settings
+from adapters.errors import explain
 from adapters.journal.archive.errors import ArchiveDamaged, ArchiveUnavailable
 from adapters.journal.audit.limits import AuditLimits
 from adapters.journal.retention.limits import Limits
+from adapters.settings.controller import Settings
 from tests.journals.recording import FOLDER
 
 FILE = FOLDER / "force_deleted_worker_recreates_its_group.jsonl.gz"

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
-from adapters.cli.configuration_file import API_VERSION
-from adapters.cli.errors import CliError, ConfigurationRefused
-from adapters.cli.loading import effective, load_settings
-from adapters.cli.settings import Settings
+from adapters.errors import ConfigurationRefused, PlainError
+from adapters.settings.controller import Settings
+from adapters.settings.file import API_VERSION
+from adapters.settings.loading import effective, load_settings
 
 HEADER = f"apiVersion: {API_VERSION}\nkind: Configuration\n"
 
@@ -66,7 +66,7 @@ def test_a_field(
 
 
 def test_a_field_of_each_kind_is_in_the_table() -> None:
-    from adapters.cli.settings import PATHS
+    from adapters.settings.controller import PATHS
 
     assert {setting: f"{section}.{field}" for section, field, _, setting, *_ in FIELDS} == PATHS
 
@@ -238,7 +238,7 @@ def test_the_effective_configuration_has_no_credentials(tmp_path: Path) -> None:
 
 
 def test_metrics_without_tls_are_for_this_machine(tmp_path: Path) -> None:
-    with pytest.raises(CliError, match="would be open to everybody"):
+    with pytest.raises(PlainError, match="would be open to everybody"):
         load_settings(flags={"metrics_secure": False})
     assert load_settings(flags={"metrics_secure": False, "metrics_bind_address": "[::1]:1"}).metrics == ("::1", 1)
     assert load_settings(flags={"metrics_secure": False, "metrics_bind_address": "0"}).metrics is None

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.cli.errors import WrongUsage
-from adapters.cli.loading import load_settings
+from adapters.errors import WrongUsage
+from adapters.settings.loading import load_settings
 
 
 def test_it_is_off_unless_a_provider_is_named() -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.cli.errors import WrongUsage
-from adapters.cli.loading import effective, load_settings
-from adapters.cli.settings import Settings
+from adapters.errors import WrongUsage
+from adapters.settings.controller import Settings
+from adapters.settings.loading import effective, load_settings
 
 
 @pytest.fixture(autouse=True)

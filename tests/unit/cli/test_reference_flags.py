@@ -7,10 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from adapters.cli import main
-from adapters.cli.errors import WrongUsage
-from adapters.cli.go_durations import duration_seconds, duration_text
-from adapters.cli.settings import Settings
 from adapters.cli.zap_flags import translated
+from adapters.errors import WrongUsage
+from adapters.settings.controller import Settings
+from adapters.settings.go_durations import duration_seconds, duration_text
 
 
 @pytest.fixture

@@ -16,10 +16,10 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from adapters.cli.main import app
-from adapters.cli.moments import parse_at
 from adapters.cli.replay import parse_break
 from adapters.cli.stepping import Stepping
 from adapters.journal.file_format import JournalFileWriter, read_file, read_header
+from adapters.reading.moments import parse_at
 from adapters.replaying.opening import open_past
 
 FOLDER = Path(__file__).parents[2] / "journals"

@@ -7,10 +7,10 @@ import pytest
 from typer.testing import CliRunner
 
 from adapters.cli import main
-from adapters.cli.errors import ConfigurationRefused, WrongUsage
-from adapters.cli.loading import load_settings
 from adapters.cli.run_options import RUN_OPTIONS
-from adapters.cli.settings import Settings
+from adapters.errors import ConfigurationRefused, WrongUsage
+from adapters.settings.controller import Settings
+from adapters.settings.loading import load_settings
 
 
 @pytest.fixture(autouse=True)

@@ -9,13 +9,13 @@ from typing import Any, Final
 import aiohttp
 import pytest
 
-from adapters.cli.settings import Settings
 from adapters.controller.background import Background
 from adapters.controller.errors import CannotListen
 from adapters.controller.showing import show_page
 from adapters.journal.memory import MemoryJournal
 from adapters.observability.addresses import Address
 from adapters.observability.metrics import Metrics
+from adapters.settings.controller import Settings
 from adapters.web.errors import WebError
 from tests.controlplane.cluster import free_ports
 

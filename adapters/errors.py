@@ -1,6 +1,6 @@
 """From errors to one line, a hint and an exit code; the only place that knows all three.
 
-    CliError
+    PlainError
     ├── WrongUsage            2  flags that contradict each other or that do not exist
     ├── ConfigurationRefused  1  a configuration file that cannot be read or is wrong
     ├── NoSuchThing           4  a set, group or moment that the journal does not have
@@ -23,8 +23,8 @@ NOT_FOUND: Final = 4
 INTERRUPTED: Final = 130
 
 
-class CliError(Exception):
-    """Base of the errors that the command line itself finds. ``hint`` says what to do."""
+class PlainError(Exception):
+    """Base of the errors that one line explains to whoever asked. ``hint`` says what to do."""
 
     exit_code = FAILED
 
@@ -33,38 +33,38 @@ class CliError(Exception):
         self.hint = hint
 
 
-class WrongUsage(CliError):
+class WrongUsage(PlainError):
     """The command cannot be meant like this."""
 
     exit_code = USAGE
 
 
-class ConfigurationRefused(CliError):
+class ConfigurationRefused(PlainError):
     """The configuration file cannot be read, or says what cannot be meant (spec 10.3)."""
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(f"unable to load the configuration: {message}", hint=hint)
 
 
-class NoSuchThing(CliError):
+class NoSuchThing(PlainError):
     """The journal was read and does not have it."""
 
     exit_code = NOT_FOUND
 
 
-class NotRunning(CliError):
+class NotRunning(PlainError):
     """There is no controller that would add anything to the journal."""
 
     exit_code = UNREACHABLE
 
 
-class NotInstalled(CliError):
+class NotInstalled(PlainError):
     """A module is missing from this installation."""
 
 
 def explain(error: BaseException) -> tuple[int, str, str] | None:
     """Exit code, message and hint of an expected error; None for a defect, which deserves its traceback."""
-    if isinstance(error, CliError):
+    if isinstance(error, PlainError):
         return error.exit_code, str(error), error.hint
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, "interrupted", ""

@@ -4,13 +4,13 @@ from pathlib import Path
 
 from pydantic import field_validator, model_validator
 
-from adapters.cli.journal_settings import JournalSettings
 from adapters.observability.addresses import Address
+from adapters.settings.journal import JournalSettings
 from adapters.web.addresses import page_address
 
 
 class WebSettings(JournalSettings):
-    """A part of ``settings.Settings``."""
+    """A part of ``controller.Settings``."""
 
     ui_bind_address: str = "0"
     """Where the page is served; a port alone is one of loopback; ``0``: nowhere."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from adapters.cli.go_durations import duration_seconds
+from adapters.settings.go_durations import duration_seconds
 
 if TYPE_CHECKING:
     from adapters.controller.keeping import Keeping
@@ -22,7 +22,7 @@ Seconds = Annotated[float, BeforeValidator(_seconds)]
 
 
 class JournalSettings(BaseSettings):
-    """A part of ``settings.Settings``."""
+    """A part of ``controller.Settings``."""
 
     model_config = SettingsConfigDict(env_prefix=ENVIRONMENT_PREFIX, frozen=True, extra="forbid")
 

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from pydantic import BeforeValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from adapters.cli.journal_settings import ENVIRONMENT_PREFIX, Seconds
-from adapters.cli.lifecycle_settings import LifecycleSettings
-from adapters.cli.options import default_data_dir
-from adapters.cli.request_settings import RequestSettings
-from adapters.cli.web_settings import WebSettings
 from adapters.kubernetes.election import LEASE_NAME, ElectionSettings, own_namespace
 from adapters.kubernetes.log_capture import LogCaptureSettings
 from adapters.observability.addresses import Address, parse_address
+from adapters.reading.source import default_data_dir
+from adapters.settings.journal import ENVIRONMENT_PREFIX, Seconds
+from adapters.settings.lifecycle import LifecycleSettings
+from adapters.settings.requests import RequestSettings
+from adapters.settings.web import WebSettings
 from adapters.webhooks.cipher_suites import tls_settings
 from adapters.webhooks.configuration import SECRET, SERVICE
 from lws_events import gang

@@ -2,11 +2,11 @@
 
 from pydantic import Field
 
-from adapters.cli.journal_settings import JournalSettings, Seconds
+from adapters.settings.journal import JournalSettings, Seconds
 
 
 class LifecycleSettings(JournalSettings):
-    """A part of ``settings.Settings``."""
+    """A part of ``controller.Settings``."""
 
     lifecycle_events: bool = False
     """Publish lifecycle facts as CloudEvents on NATS, in a stream of their own."""

@@ -13,11 +13,11 @@ from pydantic import SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource
 
-from adapters.cli.configuration_file import API_VERSION, KIND, OWN_BLOCK, nearest, read
-from adapters.cli.errors import ConfigurationRefused, WrongUsage
-from adapters.cli.go_durations import duration_text
-from adapters.cli.journal_settings import ENVIRONMENT_PREFIX
-from adapters.cli.settings import PATHS, Settings
+from adapters.errors import ConfigurationRefused, WrongUsage
+from adapters.settings.controller import PATHS, Settings
+from adapters.settings.file import API_VERSION, KIND, OWN_BLOCK, nearest, read
+from adapters.settings.go_durations import duration_text
+from adapters.settings.journal import ENVIRONMENT_PREFIX
 
 ENABLE_WEBHOOKS: Final = "ENABLE_WEBHOOKS"
 """Of the reference (spec 10.4): exactly ``false`` switches admission off."""

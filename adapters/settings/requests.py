@@ -5,12 +5,12 @@ from urllib.parse import urlsplit
 
 from pydantic import field_validator
 
-from adapters.cli.journal_settings import JournalSettings
 from adapters.observability.addresses import Address, parse_address
+from adapters.settings.journal import JournalSettings
 
 
 class RequestSettings(JournalSettings):
-    """A part of ``settings.Settings``."""
+    """A part of ``controller.Settings``."""
 
     admission_requests_bind_address: str = "0"
     """Where the controller takes in what webhook servers send. ``0``: off."""

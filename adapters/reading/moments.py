@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from adapters.cli.errors import WrongUsage
-from adapters.cli.go_durations import duration_seconds
+from adapters.errors import WrongUsage
+from adapters.settings.go_durations import duration_seconds
 
 if TYPE_CHECKING:
     from projections.replay import Until

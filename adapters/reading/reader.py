@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from adapters.cli.errors import NoSuchThing
-from adapters.cli.options import JournalSource
+from adapters.errors import NoSuchThing
 from adapters.journal.audit.reading import is_told_of
 from adapters.journal.errors import JournalDamaged
 from adapters.journal.port import Journal, Record, Stream
 from adapters.journal.snapshots.last_known import last_known, put_aside
+from adapters.reading.source import JournalSource
 from lws_events import decisions, events, subjects
 from lws_events.subjects import SetName
 from projections.journal import RecordedDecision, RecordedEvent, Step, pair

@@ -16,8 +16,8 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.alias_generators import to_camel
 
-from adapters.cli.errors import ConfigurationRefused
-from adapters.cli.go_durations import duration_seconds
+from adapters.errors import ConfigurationRefused
+from adapters.settings.go_durations import duration_seconds
 from lws_events import gang
 
 API_VERSION: Final = "config.lws.x-k8s.io/v1alpha1"

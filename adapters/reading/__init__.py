@@ -1,0 +1,1 @@
+"""Opening any journal, wherever it is, and reading it as plain iterables."""

@@ -1,0 +1,1 @@
+"""What a controller is told to be: settings, from flags, environment and the configuration file."""
