@@ -53,11 +53,12 @@ async def read_records(
     subject_filter: str,
     from_sequence: int,
     to_sequence: int | None,
-    last_sequence: Callable[[], Awaitable[int]],
+    is_all: Callable[[int, int], Awaitable[bool]],
     patience_seconds: float | None,
 ) -> AsyncGenerator[Sequence[Record], None]:
     """Batches of records up to ``to_sequence``, or for ever.
 
+    ``is_all(first, last)`` is asked when nothing is left to deliver: whether nothing of these sequences is to come.
     Raises ``JournalMissing``, and ``JournalUnavailable`` where it gets nowhere for ``patience_seconds`` (None: waits).
     """
     position = from_sequence
@@ -68,7 +69,7 @@ async def read_records(
         try:
             await delivery.start(subject_filter, position)
             while to_sequence is None or position <= to_sequence:
-                if to_sequence is not None and delivery.caught_up and await last_sequence() >= to_sequence:
+                if to_sequence is not None and delivery.caught_up and await is_all(position, to_sequence):
                     return
                 records = [r for r in await delivery.next() if to_sequence is None or r.sequence <= to_sequence]
                 delay, failing_since = _RETRY_SECONDS_MIN, None

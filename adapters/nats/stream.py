@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -34,6 +35,9 @@ _IN_A_ROW_MAX: Final = 8
 Not on a cluster: there the fence is looked at once more when a server applies what its leader has let pass, and where a
 leader was lost in between a server gives its copy of the stream up ("last msgid mismatch", "critical write error").
 """
+
+_LAG_MAX: Final = 4096
+"""By how many records a server of a cluster may lag behind and still answer: one that has to catch up does not."""
 
 _SUBJECTS_LISTED_MAX: Final = 100_000
 """How many subjects one ``STREAM.INFO`` lists."""
@@ -73,7 +77,14 @@ class NatsStream:
             records = []
             for start in range(0, len(subjects), _SUBJECTS_PER_REQUEST):
                 records += await self._last_of(subjects[start : start + _SUBJECTS_PER_REQUEST], limit) or []
-        return Latest(limit, sorted(records, key=lambda record: record.sequence))
+        found = {record.subject: record for record in records}
+        if self._connection.is_clustered:  # any server may have answered, also one that lags behind
+            first = max(limit - _LAG_MAX, 1)
+            async for batch in self.read(
+                from_sequence=first, to_sequence=limit, subject_filter=subject_filter, follow=False
+            ):
+                found |= {record.subject: record for record in batch}
+        return Latest(limit, sorted(found.values(), key=lambda record: record.sequence))
 
     async def read(
         self,
@@ -89,17 +100,17 @@ class NatsStream:
                 if matcher(subject_filter or f"{self.root}.>")(record.subject):
                     yield [record]
                 return
-        limit = to_sequence
+        wanted, limit = subject_filter or f"{self.root}.>", to_sequence
         if not follow:
             last = await self.last_sequence()
             limit = last if limit is None else min(limit, last)
         batches = read_records(
             self._connection,
             self.name,
-            subject_filter=subject_filter or f"{self.root}.>",
+            subject_filter=wanted,
             from_sequence=from_sequence,
             to_sequence=limit,
-            last_sequence=self.last_sequence,
+            is_all=partial(self._is_all, wanted),
             patience_seconds=None if follow else PATIENCE_SECONDS,
         )
         try:
@@ -132,6 +143,17 @@ class NatsStream:
             size_bytes_max=answer["config"]["max_bytes"],
             created_at_ns=wire.parse_time(answer["created"]),
         )
+
+    async def _is_all(self, wanted: str, first: int, last: int) -> bool:
+        """Whether no record of the filter is to come from ``first`` to ``last``.
+
+        In a cluster a consumer is on any of the servers. That nothing is left there says little: what the others have
+        acknowledged may still be on its way to it.
+        """
+        if not self._connection.is_clustered:
+            return await self.last_sequence() >= last
+        following = await wire.next_sequence(self._connection, self.name, wanted, from_sequence=first)
+        return following is None or following > last
 
     async def _append_some(self, messages: Sequence[Message], expected: int | None, *, atomic: bool) -> Appended:
         """The cheapest way that keeps the promise: one message, a few in a row, or a batch."""

@@ -30,6 +30,7 @@ _EXPECTED_LAST_ID: Final = "Nats-Expected-Last-Msg-Id"
 _EXPECTED_SUBJECT: Final = "Nats-Expected-Last-Subject-Sequence"
 
 STREAM_NOT_FOUND: Final = 10059
+_NO_MESSAGE: Final = 10037
 _WRONG_SEQUENCE: Final = frozenset({10071, 10070, 10164})
 _DUPLICATE_IN_BATCH: Final = 10201
 _NO_ROOM: Final = frozenset({10002, 10023, 10028, 10047, 10077})
@@ -198,6 +199,21 @@ async def record_at(connection: Connection, stream: str, sequence: int) -> Recor
     answer = await connection.request(f"$JS.API.DIRECT.GET.{stream}", b'{"seq":%d}' % sequence)
     headers: dict[str, str] = answer.headers or {}
     return None if "Status" in headers else _direct_record(answer, headers)
+
+
+async def next_sequence(connection: Connection, stream: str, subject_filter: str, *, from_sequence: int) -> int | None:
+    """Sequence of the first record from there on that passes the filter; None: there is none.
+
+    It is the stream's leader that answers, so that nothing which was acknowledged is overlooked.
+    """
+    body = {"seq": from_sequence, "next_by_subj": subject_filter}
+    try:
+        found = await api(connection, f"STREAM.MSG.GET.{stream}", body)
+    except ApiRefused as error:
+        if error.error_code == _NO_MESSAGE:
+            return None
+        raise
+    return int(found["message"]["seq"])
 
 
 def parse_time(text: str) -> int:
