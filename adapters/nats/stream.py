@@ -150,8 +150,10 @@ class NatsStream:
         In a cluster a consumer is on any of the servers. That nothing is left there says little: what the others have
         acknowledged may still be on its way to it.
         """
+        if await self.last_sequence() < last:
+            return False
         if not self._connection.is_clustered:
-            return await self.last_sequence() >= last
+            return True
         following = await wire.next_sequence(self._connection, self.name, wanted, from_sequence=first)
         return following is None or following > last
 

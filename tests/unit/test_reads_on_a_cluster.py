@@ -123,3 +123,18 @@ async def test_the_latest_records_are_those_that_were_acknowledged(there: int) -
         ("root.c", 4),
         ("root.b", 5),
     ]
+
+
+async def test_a_reading_waits_for_an_end_that_is_not_there_yet() -> None:
+    server = _Lagging(there=LAST, subjects=["root.a"] * LAST)
+    stream = NatsStream(cast(Connection, server), "S", "root")
+    found: list[int] = []
+
+    async def follow() -> None:
+        async for batch in stream.read(to_sequence=LAST + 1, follow=True):
+            found.extend(record.sequence for record in batch)
+
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await follow()
+    assert found == [1, 2, 3, 4, 5]
